@@ -1,0 +1,34 @@
+package identity
+
+import "time"
+
+// EventType names what happened, as "noun.verb"; it is stable.
+type EventType string
+
+// The events that are recorded.
+const (
+	EventLogin         EventType = "login.succeeded"
+	EventLoginFailed   EventType = "login.failed"
+	EventLogout        EventType = "session.ended"
+	EventRelease       EventType = "assertion.issued"
+	EventRefused       EventType = "request.refused"
+	EventRecordCreated EventType = "record.created"
+	EventRecordUpdated EventType = "record.updated"
+	EventRecordState   EventType = "record.state_changed"
+	EventLinkCreated   EventType = "link.created"
+)
+
+// Event is one line of the audit trail. It is written in the same Update as the
+// change that it tells of; events of reading alone are written soon after, in
+// batches.
+type Event struct {
+	At           time.Time
+	Type         EventType
+	RequestID    string
+	Record       RecordID
+	Session      SessionID
+	RelyingParty RelyingPartyID
+	Connection   ConnectionID
+	Code         Code   // why, for refusals
+	Detail       string // names and counts, never attribute values
+}

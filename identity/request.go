@@ -1,0 +1,42 @@
+package identity
+
+import "time"
+
+// RelyingPartyID is the operator's slug of one relying party: stable in URLs,
+// audit records and metrics.
+type RelyingPartyID string
+
+// ConnectionID is the operator's slug of one upstream connection.
+type ConnectionID string
+
+// AuthnRequest is the question: who asks, about whom, and under which terms.
+type AuthnRequest struct {
+	Issuer       EntityID       // who is asked: the entityID under which the relying party knows us
+	RelyingParty RelyingPartyID // who asks
+	Audience     EntityID       // who asks, by its protocol name: SP entityID or client_id
+
+	Subject         Format // NameIDPolicy Format or subject_type; empty leaves the choice to us
+	SPNameQualifier string // NameIDPolicy SPNameQualifier
+	NoCreate        bool   // NameIDPolicy AllowCreate="false", stated outright (SAML Core 3.4.1.1)
+
+	ForceAuthn bool          // authenticate afresh, whatever the session says
+	IsPassive  bool          // show nothing to the person
+	MaxAge     time.Duration // oldest acceptable authentication; zero means any
+	Context    RequestedContext
+
+	LoginHint  string       // the identifier the relying party expects, if it said
+	Connection ConnectionID // the upstream that was asked for, if any
+	Wanted     []Name       // the attributes asked for; nil means "as the release policy says"
+	Locales    []string     // BCP 47 tags, best first
+
+	Resume string // where the browser goes back to when the login has ended; a path of ours
+	State  []byte // what the asking protocol wants back then
+}
+
+// Outcome is how the start of a login ended: either the answer is known at once
+// (Assertion, as the relying party is to know the person), or the browser has to
+// go to Redirect first, a path of ours. Exactly one of the two is set.
+type Outcome struct {
+	Assertion Assertion
+	Redirect  string
+}

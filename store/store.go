@@ -1,0 +1,158 @@
+// Package store is the contract of persistence: what samlet keeps, and what
+// whoever keeps it promises. It knows no SQL. store/sqlstore fulfils it on
+// SQLite and PostgreSQL; store/storetest is the proof.
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/samlet-id/samlet/identity"
+)
+
+// Store keeps everything that outlives a request. It is safe for concurrent
+// use. Errors are identity.Errors: an absent thing is KindNotFound, a taken key
+// KindExists, a store that cannot be reached or is too busy KindUnavailable.
+type Store interface {
+	// View runs fn on one consistent snapshot, read-only.
+	View(ctx context.Context, fn func(*Tx) error) error
+	// Update runs fn in one transaction and returns once its writes would
+	// survive a power failure. When fn or the commit fails nothing of fn is
+	// kept. fn may run again after a conflict, so it touches nothing but its
+	// Tx; several callers' Updates may share one commit.
+	Update(ctx context.Context, fn func(*Tx) error) error
+	// Sweep removes tickets, counters and sessions that ended before now and
+	// returns how many rows went. Correctness never depends on it.
+	Sweep(ctx context.Context, now time.Time) (int, error)
+	// Ping reports whether the store answers.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Tx is the store within one View or Update; it is not safe for concurrent use
+// and dead once fn returns. Writing within a View is an error.
+type Tx struct {
+	Records     Records
+	Links       Links
+	Credentials Credentials
+	NameIDs     NameIDs
+	Sessions    Sessions
+	Tickets     Tickets
+	Counters    Counters
+	Events      Events
+}
+
+// Records keeps identity records.
+type Records interface {
+	// Create stores a new record; KindExists if the ID or one of the sign-in
+	// names is taken.
+	Create(ctx context.Context, r identity.Record) error
+	Get(ctx context.Context, id identity.RecordID) (identity.Record, error)
+	// ByLogin finds by a sign-in name as identity.LoginKey returns it.
+	ByLogin(ctx context.Context, login string) (identity.Record, error)
+	// Replace stores r in place of the record of the same ID, values and
+	// sign-in names included.
+	Replace(ctx context.Context, r identity.Record) error
+	// List returns up to limit records with IDs after the given one, in ID order.
+	List(ctx context.Context, after identity.RecordID, limit int) ([]identity.Record, error)
+}
+
+// Links keeps which upstream principal is which record. The key is (Issuer,
+// Subject), compared octet for octet.
+type Links interface {
+	// Create fails with KindExists if the principal is linked already.
+	Create(ctx context.Context, l identity.Link) error
+	Get(ctx context.Context, issuer identity.EntityID, subject string) (identity.Link, error)
+	// Touch sets LastUsed.
+	Touch(ctx context.Context, l identity.Link, at time.Time) error
+	OfRecord(ctx context.Context, id identity.RecordID) ([]identity.Link, error)
+}
+
+// Credentials keeps authenticators.
+type Credentials interface {
+	// Put creates or replaces by ID.
+	Put(ctx context.Context, c identity.Credential) error
+	// OfRecord returns a record's credentials of one kind, oldest first.
+	OfRecord(ctx context.Context, id identity.RecordID, kind identity.CredentialKind) ([]identity.Credential, error)
+	Delete(ctx context.Context, id string) error
+}
+
+// NameIDs keeps the identifiers under which relying parties know people.
+type NameIDs interface {
+	// Create fails with KindExists if the record has one for this relying
+	// party and format, or if the value is taken there.
+	Create(ctx context.Context, n identity.NameID) error
+	// Get finds by record, issuer (Principal.Issuer), relying party
+	// (Principal.SPNameQualifier) and format.
+	Get(ctx context.Context, id identity.RecordID, p identity.Principal) (identity.NameID, error)
+	// BySubject finds by issuer, relying party, format and subject.
+	BySubject(ctx context.Context, p identity.Principal) (identity.NameID, error)
+}
+
+// Sessions keeps login sessions. The token is the cookie's bearer value; only
+// its SHA-256 is stored.
+type Sessions interface {
+	Create(ctx context.Context, token string, s identity.Session) error
+	// Get finds by token; KindNotFound when it is over at now.
+	Get(ctx context.Context, token string, now time.Time) (identity.Session, error)
+	// Delete ends the session and drops its participants.
+	Delete(ctx context.Context, id identity.SessionID) error
+	// Join adds or replaces a participant, by session and relying party.
+	Join(ctx context.Context, p identity.Participant) error
+	Participants(ctx context.Context, id identity.SessionID) ([]identity.Participant, error)
+	// OfRecord lists a record's sessions, newest first.
+	OfRecord(ctx context.Context, id identity.RecordID) ([]identity.Session, error)
+}
+
+// Purpose says what a ticket is for; IDs of different purposes never meet.
+type Purpose string
+
+// The purposes in use.
+const (
+	PurposeLogin  Purpose = "login"  // a login transaction
+	PurposeParked Purpose = "parked" // a message kept over a 303
+	PurposeReplay Purpose = "replay" // the ID of a message that was consumed
+)
+
+// Ticket is short-lived state of one shape: a login transaction, a request ID,
+// a code, a challenge, a mailed token. Only the SHA-256 of its ID is stored, so
+// that a Ticket that was read back carries the ID it was asked for.
+type Ticket struct {
+	Purpose Purpose
+	ID      string
+	Payload []byte
+	Version int64 // set by the store; Replace compares it
+	Expires time.Time
+}
+
+// Tickets keeps tickets. All methods take now from the caller, and treat a
+// ticket whose Expires is not after now as absent.
+type Tickets interface {
+	// Put stores a new ticket; KindExists while one of the same purpose and ID
+	// lives: this is replay detection.
+	Put(ctx context.Context, t Ticket, now time.Time) error
+	Get(ctx context.Context, p Purpose, id string, now time.Time) (Ticket, error)
+	// Replace gives old a new payload if nobody else did since old was read,
+	// else KindExists ("changed meanwhile"); KindNotFound when it is gone.
+	Replace(ctx context.Context, old Ticket, payload []byte, now time.Time) error
+	// Take returns and removes; of concurrent callers exactly one wins, the
+	// others get KindNotFound.
+	Take(ctx context.Context, p Purpose, id string, now time.Time) (Ticket, error)
+}
+
+// Counters keeps counts that expire, for throttling.
+type Counters interface {
+	// Hit adds one to key and returns the count. A count whose window ended
+	// starts anew at 1, with a window of the given length from now.
+	Hit(ctx context.Context, key string, window time.Duration, now time.Time) (count int, ends time.Time, err error)
+	// Reset forgets key.
+	Reset(ctx context.Context, key string) error
+}
+
+// Events keeps the audit trail.
+type Events interface {
+	Append(ctx context.Context, e ...identity.Event) error
+	// List returns up to limit events, newest first, of one record, or of all
+	// when id is empty.
+	List(ctx context.Context, id identity.RecordID, limit int) ([]identity.Event, error)
+}
