@@ -1,0 +1,130 @@
+package web
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/samlet-id/samlet/templates"
+)
+
+// RenderOptions are what a page needs of its headers.
+type RenderOptions struct {
+	// FormAction are the origins that forms of the page may be sent to, and be
+	// redirected to afterwards. Nil means ourselves alone.
+	FormAction []string
+}
+
+// Render answers with a page under a Content-Security-Policy of its own: no
+// source of anything but what the page's nonce covers.
+func (w *Web) Render(rw http.ResponseWriter, r *http.Request, status int, page templates.Page, o RenderOptions) error {
+	nonce, err := w.nonce()
+	if err != nil {
+		return err
+	}
+	buf := buffers.Get().(*bytes.Buffer) //nolint:errcheck // the pool holds nothing else
+	defer buffers.Put(buf)
+	buf.Reset()
+	if err := w.cfg.Pages.Render(buf, page, w.chrome(r, nonce)); err != nil {
+		return err
+	}
+	h := rw.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(buf.Len()))
+	h.Set("Content-Security-Policy", policy(page, nonce, o.FormAction))
+	rw.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = rw.Write(buf.Bytes()) // fails only when the browser has gone; nobody is left to tell
+	}
+	return nil
+}
+
+func (w *Web) chrome(r *http.Request, nonce string) templates.Chrome {
+	return templates.Chrome{
+		RequestID: RequestID(r.Context()), Nonce: nonce,
+		ProductName: w.cfg.ProductName, Development: w.cfg.Development,
+	}
+}
+
+// policy writes the Content-Security-Policy (CSP Level 3). Scripts run on no
+// page but AutoPost; the favicon is a data URL.
+func policy(page templates.Page, nonce string, formAction []string) string {
+	var b strings.Builder
+	b.WriteString("default-src 'none'; style-src 'nonce-" + nonce + "'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action ")
+	if len(formAction) == 0 {
+		b.WriteString("'self'")
+	} else {
+		b.WriteString(strings.Join(formAction, " "))
+	}
+	if _, ok := page.(templates.AutoPost); ok {
+		b.WriteString("; script-src 'nonce-" + nonce + "'")
+	}
+	return b.String()
+}
+
+func (w *Web) nonce() (string, error) {
+	var b [16]byte
+	if _, err := io.ReadFull(w.cfg.Rand, b[:]); err != nil {
+		return "", fmt.Errorf("reading randomness for a nonce: %w", err)
+	}
+	return hex.EncodeToString(b[:]), nil
+}
+
+// Redirect answers 303 See Other to url, a path of ours or a URL that a registered
+// peer gave; the browser follows with GET whatever the method was.
+func (w *Web) Redirect(rw http.ResponseWriter, r *http.Request, url string) {
+	rw.Header().Set("Cache-Control", "no-store")
+	http.Redirect(rw, r, url, http.StatusSeeOther)
+}
+
+// Send carries a message through the browser to an absolute http(s) URL: with a
+// nil form by 303, else on an AutoPost page whose form-action is that one
+// origin. Where the browser came by POST, a 303 to another origin would be
+// stopped by the form-action of the page that posted, so that a page with a
+// refresh and a link leads on.
+func (w *Web) Send(rw http.ResponseWriter, r *http.Request, to string, form url.Values) error {
+	u, err := url.Parse(to)
+	if err != nil {
+		return fmt.Errorf("sending a message: %w", err)
+	}
+	target, ok := source(u)
+	if !ok {
+		return fmt.Errorf("sending a message: %q is no absolute http(s) URL of a plain host", to)
+	}
+	switch {
+	case form != nil:
+		return w.Render(rw, r, http.StatusOK, templates.AutoPost{URL: to, Form: form}, RenderOptions{FormAction: []string{target}})
+	case r.Method == http.MethodPost && (u.Scheme != w.base.Scheme || u.Host != w.base.Host):
+		return w.Render(rw, r, http.StatusOK, templates.Forward{URL: to}, RenderOptions{})
+	}
+	w.Redirect(rw, r, to)
+	return nil
+}
+
+// source returns the origin of u as a CSP source expression, and whether u is an
+// absolute http(s) URL. Hosts with signs that end a CSP directive are refused,
+// though net/url accepts them. The grammar has no IPv6 literals (CSP Level 3
+// 2.3.1): for these it can only name the scheme.
+func source(u *url.URL) (string, bool) {
+	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		return "", false
+	}
+	for i := range len(u.Host) {
+		if c := u.Host[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`;,'"()*`, c) >= 0 {
+			return "", false
+		}
+	}
+	if u.Host[0] == '[' {
+		return u.Scheme + ":", true
+	}
+	return u.Scheme + "://" + u.Host, true
+}
+
+// buffers holds page buffers between requests.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}

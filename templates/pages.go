@@ -1,0 +1,169 @@
+package templates
+
+import (
+	"net/url"
+	"time"
+)
+
+// Page is one of the page structs of this package; each names its own template.
+// The method is unexported so that a page can only be added here, beside its
+// template and its sample in the storybook.
+type Page interface{ template() string }
+
+// The names of the form fields that pages post. Rooms read them by these names.
+const (
+	FieldTicket     = "t"          // the login ticket, hidden; the query of GET pages uses the same name
+	FieldIdentifier = "identifier" // what the person typed to say who they are
+	FieldPassword   = "password"
+	FieldConnection = "connection" // the ID of the connection whose button was pressed
+	FieldCancel     = "cancel"     // "1" when the person gave up
+)
+
+// Link is one place to go next.
+type Link struct {
+	Label string // English; passes through the translator
+	URL   string // path of ours, http(s) or mailto; anything else is rendered harmless
+	Text  string // one sentence on what is there; only Home shows it
+}
+
+// Connection is one upstream identity source as a button shows it.
+type Connection struct {
+	ID   string // value of FieldConnection
+	Name string // as the operator named it; not translated
+}
+
+// SignIn asks who the person is: an identifier first, or one of the connections
+// by its button. Each button is a form of its own, so that Enter in the field
+// never presses one.
+type SignIn struct {
+	Action       string // path that every form of the page posts to
+	Ticket       string // login ticket
+	RelyingParty string // display name of the application; empty leaves the line out
+	Identifier   string // what was typed before, or the login hint
+	Problem      string // why the last answer did not do, one sentence; empty at first
+	Local        bool   // offer the identifier field
+	Connections  []Connection
+	Cancellable  bool // offer to go back to the application without signing in
+}
+
+// Password asks for the password of an identifier. It looks the same whether or
+// not anybody is known by that name.
+type Password struct {
+	Action       string
+	Ticket       string
+	RelyingParty string
+	Identifier   string // kept in a read-only field, where password managers look for it
+	Problem      string
+	NotYou       string // path back to SignIn
+	Cancellable  bool
+}
+
+// Choose lists the connections where nothing else decides between them.
+type Choose struct {
+	Action       string
+	Ticket       string
+	RelyingParty string
+	Problem      string
+	Connections  []Connection
+	Back         string // path back to SignIn; empty leaves the link out
+	Cancellable  bool
+}
+
+// AutoPost carries a message through the browser by POST (SAML Bindings 3.5, and
+// form_post of OIDC): a form of hidden fields that a script with a nonce submits,
+// and a visible button for browsers that run no scripts.
+type AutoPost struct {
+	URL  string     // absolute http(s) URL of the receiver
+	Form url.Values // written in sorted order of names
+	To   string     // display name of the receiver; empty says the host of URL
+}
+
+// Forward leads a browser on with GET where a 303 would be stopped: browsers
+// apply the form-action of the page that was submitted to every redirect that
+// answers it.
+type Forward struct {
+	URL string // absolute http(s) URL
+	To  string // display name of the receiver; empty says the host of URL
+}
+
+// Error says what went wrong in one plain sentence, what to do, and what to quote
+// to whoever helps. The request ID comes from Chrome.
+type Error struct {
+	Title    string
+	Message  string // one plain sentence
+	Advice   string // one sentence: who can put it right, and what to do
+	Action   Link   // where to go next; an empty URL leaves it out
+	Code     string // slug of the error catalogue
+	Status   int    // HTTP status, shown folded with the details
+	Seen     string // what came in
+	Expected string // what should have
+}
+
+// SignOut asks for confirmation, since a bare GET never ends a session.
+type SignOut struct {
+	Action  string
+	Account string // whom the session is of, as the person knows themselves; may be empty
+	Back    Link   // where to go instead; an empty URL leaves it out
+}
+
+// SignedOut says that the session has ended, and which applications may still
+// know the person.
+type SignedOut struct {
+	Applications []string // names; none leaves the remark out
+	Action       Link     // such as signing in again; an empty URL leaves it out
+}
+
+// Test is the built-in service provider: what an application would have learned.
+// With SignedIn false it only offers to sign in.
+type Test struct {
+	SignIn  string // path; a GET that begins a sign-in, asking afresh (ForceAuthn) once somebody is signed in
+	SignOut string // path of the confirmation page
+	Problem string // why the last attempt failed, one sentence
+
+	SignedIn        bool
+	Issuer          string // entityID that the assertion is from
+	NameID          string
+	Format          string // SAML Core 8.3
+	NameQualifier   string
+	SPNameQualifier string
+	Attributes      []TestAttribute
+	Class           string    // AuthnContextClassRef
+	Instant         time.Time // AuthnInstant; UTC
+	Authorities     []string  // AuthenticatingAuthority, nearest first
+	SessionIndex    string
+	NotAfter        time.Time // SessionNotOnOrAfter; zero when absent
+	Checks          []TestCheck
+	XML             string // the decoded assertion
+}
+
+// TestAttribute is one saml:Attribute as it was received.
+type TestAttribute struct {
+	Name         string
+	NameFormat   string
+	FriendlyName string
+	Values       []string
+}
+
+// TestCheck is one thing that the test service provider verified.
+type TestCheck struct {
+	Name   string
+	Detail string
+	Passed bool
+}
+
+// Home says what is here, for development.
+type Home struct {
+	EntityID string
+	Links    []Link
+}
+
+func (SignIn) template() string    { return "signin" }
+func (Password) template() string  { return "password" }
+func (Choose) template() string    { return "choose" }
+func (AutoPost) template() string  { return "autopost" }
+func (Forward) template() string   { return "forward" }
+func (Error) template() string     { return "error" }
+func (SignOut) template() string   { return "signout" }
+func (SignedOut) template() string { return "signedout" }
+func (Test) template() string      { return "test" }
+func (Home) template() string      { return "home" }
