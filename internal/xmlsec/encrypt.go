@@ -1,0 +1,184 @@
+package xmlsec
+
+import (
+	"crypto"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rsa"
+	_ "crypto/sha1" // MGF1 with SHA-1 is what rsa-oaep-mgf1p is defined with
+	"encoding/base64"
+	"fmt"
+	"io"
+)
+
+// EncryptTo says for whom and how to encrypt, by the identifiers of XML
+// Encryption 1.1. An empty Content means AES-256-GCM. An empty KeyTransport means
+// rsa-oaep-mgf1p, which every peer can do; its mask generation is MGF1 with
+// SHA-1 by definition, and an empty Digest means SHA-1 there, the default of the
+// specification (section 5.5.2). With the newer rsa-oaep, an empty Digest means
+// SHA-256 and an empty MGF means MGF1 with SHA-256. OAEP does not rest on the
+// collision resistance that SHA-1 has lost.
+//
+// AES-CBC and RSA PKCS #1 v1.5 cannot be chosen: both are broken in this place.
+type EncryptTo struct {
+	Key          crypto.PublicKey // *rsa.PublicKey
+	Content      string           // AlgAES256GCM or AlgAES128GCM
+	KeyTransport string           // AlgRSAOAEPMGF1P or AlgRSAOAEP
+	Digest       string           // AlgSHA1, AlgSHA256, AlgSHA384 or AlgSHA512
+	MGF          string           // AlgMGF1SHA1, AlgMGF1SHA256, … ; only with AlgRSAOAEP
+}
+
+// Encrypt returns plain, the octets of one element, as an xenc:EncryptedData
+// element in exclusive canonical form (XML Encryption 1.1, section 4.1).
+func Encrypt(plain []byte, to EncryptTo, random io.Reader) ([]byte, error) {
+	w := NewWriter()
+	w.EncryptedData(plain, to, random)
+	return w.Bytes()
+}
+
+// EncryptedData writes plain, the octets of one element, encrypted into the open
+// element. The key that was made for it stands in an EncryptedKey within the
+// KeyInfo.
+func (w *Writer) EncryptedData(plain []byte, to EncryptTo, random io.Reader) {
+	if w.err != nil {
+		return
+	}
+	to, err := to.complete()
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	key, content, err := seal(plain, to.Content, random)
+	if err != nil {
+		w.fail(fmt.Errorf("encrypting: %w", err))
+		return
+	}
+	wrapped, err := to.wrap(key, random)
+	if err != nil {
+		w.fail(fmt.Errorf("encrypting the content key: %w", err))
+		return
+	}
+	w.Open("xenc:EncryptedData", "Type", TypeElement)
+	w.Element("xenc:EncryptionMethod", "", "Algorithm", to.Content)
+	w.Open("ds:KeyInfo")
+	w.Open("xenc:EncryptedKey")
+	w.Open("xenc:EncryptionMethod", "Algorithm", to.KeyTransport)
+	w.Element("ds:DigestMethod", "", "Algorithm", to.Digest)
+	if to.KeyTransport == AlgRSAOAEP {
+		w.Element("xenc11:MGF", "", "Algorithm", to.MGF)
+	}
+	w.Close()
+	w.cipherData(wrapped)
+	w.Close()
+	w.Close()
+	w.cipherData(content)
+	w.Close()
+}
+
+func (w *Writer) cipherData(octets []byte) {
+	w.Open("xenc:CipherData")
+	w.Open("xenc:CipherValue")
+	if w.err == nil {
+		w.s.buf = base64.StdEncoding.AppendEncode(w.s.buf, octets)
+	}
+	w.Close()
+	w.Close()
+}
+
+// complete fills in the defaults and refuses what cannot be done.
+func (to EncryptTo) complete() (EncryptTo, error) {
+	fill := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	fill(&to.Content, AlgAES256GCM)
+	fill(&to.KeyTransport, AlgRSAOAEPMGF1P)
+	switch to.KeyTransport {
+	case AlgRSAOAEPMGF1P:
+		fill(&to.Digest, AlgSHA1)
+		fill(&to.MGF, AlgMGF1SHA1)
+		if to.MGF != AlgMGF1SHA1 {
+			return to, fmt.Errorf("encrypting: %s has one mask generation function, not %q", to.KeyTransport, to.MGF)
+		}
+	case AlgRSAOAEP:
+		fill(&to.Digest, AlgSHA256)
+		fill(&to.MGF, AlgMGF1SHA256)
+	default:
+		return to, fmt.Errorf("encrypting: cannot transport a key with %q", to.KeyTransport)
+	}
+	if oaepHash(to.Digest) == 0 || mgfHash(to.MGF) == 0 {
+		return to, fmt.Errorf("encrypting: cannot do OAEP with digest %q and mask generation %q", to.Digest, to.MGF)
+	}
+	return to, nil
+}
+
+// seal encrypts plain under a fresh key: the nonce of 96 bits, the ciphertext,
+// the tag of 128 bits (XML Encryption 1.1, section 5.2.4).
+func seal(plain []byte, algorithm string, random io.Reader) (key, sealed []byte, err error) {
+	size := 0
+	switch algorithm {
+	case AlgAES256GCM:
+		size = 32
+	case AlgAES128GCM:
+		size = 16
+	default:
+		return nil, nil, fmt.Errorf("cannot encrypt with %q", algorithm)
+	}
+	const nonce = 12
+	key = make([]byte, size)
+	sealed = make([]byte, nonce, nonce+len(plain)+16)
+	if _, err := io.ReadFull(random, key); err != nil {
+		return nil, nil, fmt.Errorf("reading randomness: %w", err)
+	}
+	if _, err := io.ReadFull(random, sealed); err != nil {
+		return nil, nil, fmt.Errorf("reading randomness: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, nil, err
+	}
+	return key, gcm.Seal(sealed, sealed[:nonce], plain, nil), nil
+}
+
+// wrap encrypts the content key.
+func (to EncryptTo) wrap(key []byte, random io.Reader) ([]byte, error) {
+	pub, ok := to.Key.(*rsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("cannot encrypt to a %T", to.Key)
+	}
+	opts := rsa.OAEPOptions{Hash: oaepHash(to.Digest), MGFHash: mgfHash(to.MGF)}
+	return rsa.EncryptOAEPWithOptions(random, pub, key, &opts)
+}
+
+func oaepHash(algorithm string) crypto.Hash {
+	switch algorithm {
+	case AlgSHA1:
+		return crypto.SHA1
+	case AlgSHA256:
+		return crypto.SHA256
+	case AlgSHA384:
+		return crypto.SHA384
+	case AlgSHA512:
+		return crypto.SHA512
+	}
+	return 0
+}
+
+func mgfHash(algorithm string) crypto.Hash {
+	switch algorithm {
+	case AlgMGF1SHA1:
+		return crypto.SHA1
+	case AlgMGF1SHA256:
+		return crypto.SHA256
+	case AlgMGF1SHA384:
+		return crypto.SHA384
+	case AlgMGF1SHA512:
+		return crypto.SHA512
+	}
+	return 0
+}
