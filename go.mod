@@ -39,4 +39,7 @@ require (
 	golang.org/x/time v0.16.0
 )
 
-require golang.org/x/net v0.62.0 // indirect
+require (
+	github.com/golang-jwt/jwt/v4 v4.5.2 // indirect
+	golang.org/x/net v0.62.0 // indirect
+)
