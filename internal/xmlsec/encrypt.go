@@ -15,7 +15,7 @@ import (
 // Encryption 1.1. An empty Content means AES-256-GCM. An empty KeyTransport means
 // rsa-oaep-mgf1p, which every peer can do; its mask generation is MGF1 with
 // SHA-1 by definition, and an empty Digest means SHA-1 there, the default of the
-// specification (section 5.5.2). With the newer rsa-oaep, an empty Digest means
+// specification (section 5.5.2) and all that xmlsec1 before 1.3 can read. With the newer rsa-oaep, an empty Digest means
 // SHA-256 and an empty MGF means MGF1 with SHA-256. OAEP does not rest on the
 // collision resistance that SHA-1 has lost.
 //
