@@ -1,0 +1,151 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// updateTries bounds how often an Update runs when it keeps losing.
+const updateTries = 16
+
+// postgres is the engine on PostgreSQL.
+type postgres struct {
+	db *sql.DB
+	// again holds one token. An Update that lost once runs again only while it
+	// has the token, so that those who lost against each other do not meet
+	// again; the bounded tries are for other nodes and for newcomers.
+	again chan struct{}
+}
+
+func openPostgres(ctx context.Context, cfg Config) (engine, error) {
+	pc, err := pgx.ParseConfig(cfg.DSN)
+	if err != nil {
+		return nil, invalid("The PostgreSQL DSN cannot be read.", err)
+	}
+	if cfg.MaxConns < 0 {
+		return nil, invalid("The number of connections is negative.", nil)
+	}
+	n := cfg.MaxConns
+	if n == 0 {
+		n = max(8, 4*runtime.GOMAXPROCS(0))
+	}
+	db := sql.OpenDB(stdlib.GetConnector(*pc))
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(n)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	db.SetConnMaxLifetime(time.Hour)
+
+	name := fmt.Sprintf("%s at %s:%d", pc.Database, pc.Host, pc.Port)
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return nil, opening(name, errors.Join(err, db.Close()))
+	}
+	err = migrate(ctx, db, goose.DialectPostgres, "migrations/postgres", postgresErrors, goose.WithSessionLocker(locker))
+	if err != nil {
+		return nil, opening(name, errors.Join(err, db.Close()))
+	}
+	return &postgres{db: db, again: make(chan struct{}, 1)}, nil
+}
+
+func (s *postgres) view(ctx context.Context, fn func(*conn) error) error {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return postgresErrors.apply(err)
+	}
+	// Nothing was written, so a failure to end the transaction loses nothing.
+	defer func() { _ = tx.Rollback() }()
+	return fn(&conn{db: tx, errs: postgresErrors, readOnly: true})
+}
+
+// update runs fn in a SERIALIZABLE transaction: what it read is what it would
+// read if it had the database to itself, as on SQLite.
+func (s *postgres) update(ctx context.Context, fn func(*conn) error) error {
+	err := s.attempt(ctx, fn)
+	if !errors.Is(err, errConflict) {
+		return err
+	}
+	select {
+	case s.again <- struct{}{}:
+		defer func() { <-s.again }()
+	case <-ctx.Done():
+		return cancelled(ctx.Err())
+	}
+	for range updateTries {
+		if err = s.attempt(ctx, fn); !errors.Is(err, errConflict) {
+			return err
+		}
+	}
+	return unavailable("store.busy", "The database is busy.", err)
+}
+
+// attempt runs fn once; errConflict asks for another attempt.
+func (s *postgres) attempt(ctx context.Context, fn func(*conn) error) error {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+	if err != nil {
+		return postgresErrors.apply(err)
+	}
+	// After a commit this does nothing; else the server has dropped the
+	// transaction already, or will when it finds the connection gone.
+	defer func() { _ = tx.Rollback() }()
+	c := &conn{db: tx, errs: postgresErrors}
+	err = fn(c)
+	if errors.Is(c.failed, errConflict) {
+		return errConflict // whatever fn made of it
+	}
+	if err != nil {
+		return err
+	}
+	if c.failed != nil {
+		return c.failed
+	}
+	return postgresErrors.apply(tx.Commit())
+}
+
+func (s *postgres) ping(ctx context.Context) error {
+	return postgresErrors.apply(s.db.PingContext(ctx))
+}
+
+func (s *postgres) close() error { return postgresErrors.apply(s.db.Close()) }
+
+// postgresErrors tells the SQLSTATEs apart (PostgreSQL manual, appendix A).
+var postgresErrors = mapper(func(err error) error {
+	if errors.Is(err, sql.ErrConnDone) || err.Error() == "sql: database is closed" {
+		return closed()
+	}
+	unreachable := unavailable("store.unreachable", "PostgreSQL cannot be reached.", err)
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch class := e.Code[:min(2, len(e.Code))]; {
+		case class == "40": // serialization_failure, deadlock_detected
+			return errConflict
+		case e.Code == "23503":
+			return dangling(err)
+		case class == "54", class == "22": // a limit of PostgreSQL, a value it cannot hold
+			return invalid("The value cannot be stored.", err)
+		case class == "53": // disk, memory or connections run out
+			return unavailable("store.full", "PostgreSQL is out of resources.", err)
+		case class == "28", class == "3D": // password, no such database
+			return unavailable("store.refused", "PostgreSQL refuses us: "+e.Message+".", err)
+		case class == "08", class == "57": // connection lost, shutting down
+			return unreachable
+		}
+		return nil
+	}
+	_, connect := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[net.Error](err)
+	if connect || network || pgconn.SafeToRetry(err) || strings.Contains(err.Error(), "unexpected EOF") || errors.Is(err, net.ErrClosed) {
+		return unreachable
+	}
+	return nil
+})
