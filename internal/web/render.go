@@ -19,6 +19,9 @@ type RenderOptions struct {
 	// FormAction are the origins that forms of the page may be sent to, and be
 	// redirected to afterwards. Nil means ourselves alone.
 	FormAction []string
+	// Lang is the page's language (BCP 47); one that the pages do not come in
+	// becomes their default.
+	Lang string
 }
 
 // Render answers with a page under a Content-Security-Policy of its own: no
@@ -31,7 +34,7 @@ func (w *Web) Render(rw http.ResponseWriter, r *http.Request, status int, page t
 	buf := buffers.Get().(*bytes.Buffer) //nolint:errcheck // the pool holds nothing else
 	defer buffers.Put(buf)
 	buf.Reset()
-	if err := w.cfg.Pages.Render(buf, page, w.chrome(r, nonce)); err != nil {
+	if err := w.cfg.Pages.Render(buf, page, w.chrome(r, nonce, o.Lang)); err != nil {
 		return err
 	}
 	h := rw.Header()
@@ -45,9 +48,9 @@ func (w *Web) Render(rw http.ResponseWriter, r *http.Request, status int, page t
 	return nil
 }
 
-func (w *Web) chrome(r *http.Request, nonce string) templates.Chrome {
+func (w *Web) chrome(r *http.Request, nonce, lang string) templates.Chrome {
 	return templates.Chrome{
-		RequestID: RequestID(r.Context()), Nonce: nonce,
+		RequestID: RequestID(r.Context()), Nonce: nonce, Lang: lang,
 		ProductName: w.cfg.ProductName, Development: w.cfg.Development,
 	}
 }

@@ -1,0 +1,152 @@
+// Package storybook shows every page with sample data, among it the worst that
+// outside parties can send: for tests that render, scan and photograph each page,
+// and for whoever designs an overlay. It owns the samples and knows nothing of
+// the rooms that use the pages.
+package storybook
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/samlet-id/samlet/templates"
+)
+
+// Sample is one page with data.
+type Sample struct {
+	Name string // slug, unique
+	Page templates.Page
+	Lang string // BCP 47, or "" for the default
+}
+
+// Hostile is a value that breaks out of whatever does not escape it.
+const Hostile = `"'><script>alert(1)</script><img src=x onerror=alert(1)>{{.}}&amp;</style></title></textarea>`
+
+// RightToLeft is a name in Arabic with a Latin word and an override character.
+const RightToLeft = "شركة الأمثلة (Example) \u202Eevil"
+
+// Long returns a value of 2,000 characters without a space.
+func Long() string { return strings.Repeat("0123456789", 200) }
+
+// Samples returns every page empty, at its usual and at its worst. The empty
+// AutoPost and Forward have a URL, without which they are refused.
+func Samples() []Sample {
+	all := usual()
+	all = append(all, empty()...)
+	return append(all, worst()...)
+}
+
+func usual() []Sample {
+	connections := []templates.Connection{{ID: "acme-entra", Name: "Acme"}, {ID: "lake", Name: "Lake University"}}
+	return []Sample{
+		{Name: "signin", Page: templates.SignIn{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Connections: connections, Cancellable: true}},
+		{Name: "signin-problem", Page: templates.SignIn{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Problem: "Type your e-mail address or user name.", Connections: connections}},
+		{Name: "password", Page: templates.Password{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Identifier: "ada@example.test", NotYou: "/login?t=t0", Cancellable: true}},
+		{Name: "password-problem", Page: templates.Password{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Identifier: "ada@example.test", Problem: "That user name and password do not match.", NotYou: "/login?t=t0"}},
+		{Name: "choose", Page: templates.Choose{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Connections: connections, Back: "/login?t=t0", Cancellable: true}},
+		{Name: "autopost", Page: templates.AutoPost{URL: "https://app.acme.test/saml/acs", Form: url.Values{"SAMLResponse": {"PHNhbWxwOlJlc3BvbnNlLz4="}, "RelayState": {"r1"}}, To: "Acme App"}},
+		{Name: "forward", Page: templates.Forward{URL: "https://idp.acme.test/sso?SAMLRequest=fZA%3D&RelayState=t0", To: "Acme"}},
+		{Name: "error", Page: templates.Error{
+			Title: "We could not continue", Message: "Your organisation’s sign-in answered for another application.",
+			Advice: "The people who run your organisation’s sign-in can put this right. Send them the code and the request ID.",
+			Action: templates.Link{Label: "Get help", URL: "mailto:help@example.test"}, Code: "up.audience", Status: 400,
+			Seen: "https://login.example.test/saml/sp/acme", Expected: "https://login.example.test/saml/sp/acme-entra/metadata",
+		}},
+		{Name: "signout", Page: templates.SignOut{Action: "/logout", Account: "ada@example.test", Back: templates.Link{Label: "Stay signed in", URL: "/"}}},
+		{Name: "signedout", Page: templates.SignedOut{Applications: []string{"Acme App", "Wiki"}, Action: templates.Link{Label: "Sign in again", URL: "/login"}}},
+		{Name: "test", Page: usualTest()},
+		{Name: "test-problem", Page: templates.Test{SignIn: "/test/login", Problem: "The application refused the answer: its signature did not verify."}},
+		{Name: "home", Page: templates.Home{EntityID: "http://localhost:8080/saml/metadata", Links: []templates.Link{
+			{Label: "Try a sign-in", URL: "/test", Text: "A built-in application that shows what it learns about you."},
+			{Label: "Metadata", URL: "/saml/metadata", Text: "What an application needs to know about this identity provider."},
+		}}},
+	}
+}
+
+func empty() []Sample {
+	return []Sample{
+		{Name: "signin-empty", Page: templates.SignIn{}},
+		{Name: "password-empty", Page: templates.Password{}},
+		{Name: "choose-empty", Page: templates.Choose{}},
+		{Name: "autopost-empty", Page: templates.AutoPost{URL: "https://app.acme.test/"}},
+		{Name: "forward-empty", Page: templates.Forward{URL: "https://idp.acme.test/"}},
+		{Name: "error-empty", Page: templates.Error{}},
+		{Name: "signout-empty", Page: templates.SignOut{}},
+		{Name: "signedout-empty", Page: templates.SignedOut{}},
+		{Name: "test-empty", Page: templates.Test{}},
+		{Name: "test-nothing-released", Page: templates.Test{SignedIn: true}},
+		{Name: "home-empty", Page: templates.Home{}},
+	}
+}
+
+func usualTest() templates.Test {
+	return templates.Test{
+		SignIn: "/test/login", SignOut: "/logout", SignedIn: true,
+		Issuer: "https://login.example.test/saml/metadata",
+		NameID: "q4z7n2f6k3m5x7w2c4v6b3n5m7q2w4e6", Format: "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+		NameQualifier: "https://login.example.test/saml/metadata", SPNameQualifier: "https://login.example.test/test/metadata",
+		Attributes: []templates.TestAttribute{
+			{Name: "urn:oid:0.9.2342.19200300.100.1.3", NameFormat: "urn:oasis:names:tc:SAML:2.0:attrname-format:uri", FriendlyName: "mail", Values: []string{"ada@example.test"}},
+			{Name: "urn:oid:2.16.840.1.113730.3.1.241", NameFormat: "urn:oasis:names:tc:SAML:2.0:attrname-format:uri", FriendlyName: "displayName", Values: []string{"Ada Example"}},
+			{Name: "urn:oid:1.3.6.1.4.1.5923.1.5.1.1", NameFormat: "urn:oasis:names:tc:SAML:2.0:attrname-format:uri", FriendlyName: "isMemberOf", Values: []string{"staff", "admins"}},
+		},
+		Class:   "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport",
+		Instant: time.Date(2026, 11, 23, 18, 30, 0, 0, time.UTC), Authorities: []string{"https://idp.acme.test/metadata"},
+		SessionIndex: "s3k5m7", NotAfter: time.Date(2026, 11, 24, 2, 30, 0, 0, time.UTC),
+		Checks: []templates.TestCheck{
+			{Name: "Signature of the assertion", Detail: "rsa-sha256", Passed: true},
+			{Name: "Audience", Passed: true},
+			{Name: "Clock", Detail: "1 s ahead", Passed: false},
+		},
+		XML: "<saml:Assertion xmlns:saml=\"urn:oasis:names:tc:SAML:2.0:assertion\" ID=\"_1\" IssueInstant=\"2026-11-23T18:30:00Z\" Version=\"2.0\">\n  <saml:Issuer>https://login.example.test/saml/metadata</saml:Issuer>\n  <saml:Subject>\n    <saml:NameID>q4z7n2f6k3m5x7w2c4v6b3n5m7q2w4e6</saml:NameID>\n  </saml:Subject>\n</saml:Assertion>",
+	}
+}
+
+func worst() []Sample {
+	var samples []Sample
+	for _, v := range []struct{ name, value string }{{"hostile", Hostile}, {"long", Long()}, {"rtl", RightToLeft}} {
+		for _, p := range filled(v.value) {
+			lang := ""
+			if v.name == "rtl" {
+				lang = "ar"
+			}
+			samples = append(samples, Sample{Name: p.Name + "-" + v.name, Page: p.Page, Lang: lang})
+		}
+	}
+	return samples
+}
+
+// filled returns every page with s wherever data can stand.
+func filled(s string) []Sample {
+	var connections []templates.Connection
+	for i := range 30 {
+		connections = append(connections, templates.Connection{ID: fmt.Sprintf("c%d%s", i, s), Name: s})
+	}
+	link := templates.Link{Label: s, URL: "javascript:alert(1)//" + s, Text: s}
+	return []Sample{
+		{Name: "signin", Page: templates.SignIn{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Problem: s, Connections: connections, Cancellable: true}},
+		{Name: "password", Page: templates.Password{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Problem: s, NotYou: "javascript:alert(1)//" + s, Cancellable: true}},
+		{Name: "choose", Page: templates.Choose{Action: "/login?" + s, Ticket: s, RelyingParty: s, Problem: s, Connections: connections, Back: "javascript:alert(1)//" + s, Cancellable: true}},
+		{Name: "autopost", Page: templates.AutoPost{URL: "https://app.acme.test/?q=" + s, To: s, Form: url.Values{"SAMLResponse": {s, s}, "RelayState": {s}, s: {s}}}},
+		{Name: "forward", Page: templates.Forward{URL: "https://app.acme.test/?q=" + s, To: s}},
+		{Name: "error", Page: templates.Error{Title: s, Message: s, Advice: s, Action: link, Code: s, Status: 500, Seen: s, Expected: s}},
+		{Name: "signout", Page: templates.SignOut{Action: "/logout?" + s, Account: s, Back: link}},
+		{Name: "signedout", Page: templates.SignedOut{Applications: []string{s, s}, Action: link}},
+		{Name: "test", Page: filledTest(s)},
+		{Name: "home", Page: templates.Home{EntityID: s, Links: []templates.Link{link, link}}},
+	}
+}
+
+func filledTest(s string) templates.Test {
+	t := templates.Test{
+		SignIn: "javascript:alert(1)//" + s, SignOut: "javascript:alert(1)//" + s, Problem: s, SignedIn: true,
+		Issuer: s, NameID: s, Format: s, NameQualifier: s, SPNameQualifier: s, Class: s, Instant: time.Unix(0, 0).UTC(),
+		Authorities: []string{s, s}, SessionIndex: s, NotAfter: time.Unix(0, 0).UTC(),
+		Checks: []templates.TestCheck{{Name: s, Detail: s, Passed: true}, {Name: s, Detail: s}}, XML: strings.Repeat(s, 20),
+	}
+	for i := range 200 {
+		t.Attributes = append(t.Attributes, templates.TestAttribute{Name: fmt.Sprint(i, s), NameFormat: s, FriendlyName: s, Values: []string{s, "", s}})
+	}
+	return t
+}
