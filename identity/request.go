@@ -15,9 +15,10 @@ type AuthnRequest struct {
 	RelyingParty RelyingPartyID // who asks
 	Audience     EntityID       // who asks, by its protocol name: SP entityID or client_id
 
-	Subject         Format // NameIDPolicy Format or subject_type; empty leaves the choice to us
-	SPNameQualifier string // NameIDPolicy SPNameQualifier
-	NoCreate        bool   // NameIDPolicy AllowCreate="false", stated outright (SAML Core 3.4.1.1)
+	Subject         Format   // NameIDPolicy Format or subject_type; empty leaves the choice to us
+	Formats         []Format // the name identifier formats of the asker's metadata, best first; for when neither Subject nor configuration decides
+	SPNameQualifier string   // NameIDPolicy SPNameQualifier
+	NoCreate        bool     // NameIDPolicy AllowCreate="false", stated outright (SAML Core 3.4.1.1)
 
 	ForceAuthn bool          // authenticate afresh, whatever the session says
 	IsPassive  bool          // show nothing to the person
