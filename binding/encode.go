@@ -1,0 +1,59 @@
+package binding
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/samlet-id/samlet/certs"
+	"github.com/samlet-id/samlet/internal/xmlsec"
+)
+
+// Redirect puts a message into a redirect to location (SAML Bindings 3.4), with
+// a signature over the query if key is not nil. The XML must carry no signature
+// of its own (3.4.4.1). A query that location has already is kept, in front and
+// unsigned. An empty relayState is left out.
+func Redirect(location, param string, xml []byte, relayState string, key *certs.Key) (Message, error) {
+	u, err := url.Parse(location)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return Message{}, fmt.Errorf("redirecting to %q: not an http or https URL", location)
+	}
+	packed, err := deflate(xml)
+	if err != nil {
+		return Message{}, err
+	}
+	var q strings.Builder
+	q.WriteString(param + "=" + url.QueryEscape(base64.StdEncoding.EncodeToString(packed)))
+	if relayState != "" {
+		q.WriteString("&" + paramRelayState + "=" + url.QueryEscape(relayState))
+	}
+	if key != nil {
+		alg, err := xmlsec.SignatureAlgorithm(*key)
+		if err != nil {
+			return Message{}, fmt.Errorf("signing the query: %w", err)
+		}
+		q.WriteString("&" + paramSigAlg + "=" + url.QueryEscape(alg))
+		_, sig, err := xmlsec.SignDetached(*key, []byte(q.String()))
+		if err != nil {
+			return Message{}, fmt.Errorf("signing the query: %w", err)
+		}
+		q.WriteString("&" + paramSignature + "=" + url.QueryEscape(base64.StdEncoding.EncodeToString(sig)))
+	}
+	if u.RawQuery != "" {
+		u.RawQuery = strings.TrimSuffix(u.RawQuery, "&") + "&"
+	}
+	u.RawQuery += q.String()
+	u.Fragment, u.RawFragment = "", ""
+	return Message{URL: u.String()}, nil
+}
+
+// Post puts a message into a form to be submitted to location (SAML Bindings
+// 3.5). An empty relayState is left out.
+func Post(location, param string, xml []byte, relayState string) Message {
+	form := url.Values{param: {base64.StdEncoding.EncodeToString(xml)}}
+	if relayState != "" {
+		form.Set(paramRelayState, relayState)
+	}
+	return Message{URL: location, Form: form}
+}
