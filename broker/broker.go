@@ -1,0 +1,277 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/samlet-id/samlet/binding"
+	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/store"
+)
+
+// Connector speaks to one upstream on behalf of one connection. It is safe for
+// concurrent use, keeps no state in the process that an answer depends on, and
+// returns identity.Errors wherever the other side is at fault.
+type Connector interface {
+	// Issuer is the one upstream whose principals this connector vouches for.
+	Issuer() identity.EntityID
+	// Begin returns the message that takes the browser upstream and the state
+	// that Finish needs to recognise the answer. The state is kept on our side;
+	// relayState goes with the message and comes back with the answer.
+	Begin(ctx context.Context, req identity.AuthnRequest, relayState string) (binding.Message, []byte, error)
+	// Finish proves that in answers the question of state, and returns what the
+	// upstream said under the upstream's own attribute names. An answer is
+	// accepted once.
+	Finish(ctx context.Context, state []byte, in binding.Received) (identity.Assertion, error)
+}
+
+// Upstream is one configured connection and who speaks for it.
+type Upstream struct {
+	identity.Connection
+	Connector Connector
+}
+
+// Config is what a Broker is made of.
+type Config struct {
+	Store       store.Store
+	EntityID    identity.EntityID   // ours: the issuer of the principals that Finish returns
+	Catalogue   *identity.Catalogue // nil means the built-in one
+	Connections []Upstream          // in the order in which people are to see them
+	Now         func() time.Time    // nil means time.Now
+	Rand        io.Reader           // source of record IDs
+	Log         *slog.Logger        // nil discards
+}
+
+// Broker answers for all upstream connections. It is immutable and safe for
+// concurrent use; a changed configuration makes a new one.
+type Broker struct {
+	store     store.Store
+	entityID  identity.EntityID
+	now       func() time.Time
+	rand      io.Reader
+	log       *slog.Logger
+	upstreams []upstream
+	byID      map[identity.ConnectionID]int
+	byDomain  map[string]identity.ConnectionID
+}
+
+type upstream struct {
+	Upstream
+	mapping Mapping
+}
+
+// New checks cfg and returns its Broker. All faults are reported together: two
+// connections with one ID, one mail domain or one upstream issuer, and rules
+// that map to undeclared attributes.
+func New(cfg Config) (*Broker, error) {
+	if cfg.Store == nil || cfg.Rand == nil || cfg.EntityID == "" {
+		return nil, errors.New("broker: store, entity ID and randomness are required")
+	}
+	b := &Broker{
+		store: cfg.Store, entityID: cfg.EntityID, now: cfg.Now, rand: cfg.Rand, log: cfg.Log,
+		byID: map[identity.ConnectionID]int{}, byDomain: map[string]identity.ConnectionID{},
+	}
+	if b.now == nil {
+		b.now = time.Now
+	}
+	if b.log == nil {
+		b.log = slog.New(slog.DiscardHandler)
+	}
+	catalogue := cfg.Catalogue
+	if catalogue == nil {
+		var err error
+		if catalogue, err = identity.NewCatalogue(nil); err != nil {
+			return nil, fmt.Errorf("broker: %w", err)
+		}
+	}
+	issuers := map[identity.EntityID]identity.ConnectionID{}
+	var faults []error
+	for _, u := range cfg.Connections {
+		if err := b.add(u, catalogue, issuers); err != nil {
+			faults = append(faults, fmt.Errorf("connection %q: %w", u.ID, err))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *Broker) add(u Upstream, cat *identity.Catalogue, issuers map[identity.EntityID]identity.ConnectionID) error {
+	if !identity.ValidSlug(string(u.ID)) || u.ID == identity.LocalConnection {
+		return errors.New("the ID must be a slug other than that of local sign-in")
+	}
+	if _, taken := b.byID[u.ID]; taken {
+		return errors.New("another connection has this ID")
+	}
+	if u.Connector == nil || u.Connector.Issuer() == "" {
+		return errors.New("it has no connector, or one without an issuer")
+	}
+	// Were two connections to speak for one issuer, whoever holds the keys of
+	// the one could sign people of the other in.
+	if other, taken := issuers[u.Connector.Issuer()]; taken {
+		return fmt.Errorf("connection %q already speaks for %q", other, u.Connector.Issuer())
+	}
+	mapping, err := NewMapping(u.Mapping, cat)
+	if err != nil {
+		return err
+	}
+	for _, d := range u.EmailDomains {
+		if err := b.addDomain(u, d); err != nil {
+			return err
+		}
+	}
+	issuers[u.Connector.Issuer()] = u.ID
+	b.byID[u.ID] = len(b.upstreams)
+	b.upstreams = append(b.upstreams, upstream{Upstream: u, mapping: mapping})
+	return nil
+}
+
+// addDomain lets people of a mail domain be routed to u. A disabled connection
+// keeps no domain occupied.
+func (b *Broker) addDomain(u Upstream, domain string) error {
+	key, ok := mailDomain("x@" + domain)
+	if !ok || strings.Contains(domain, "@") {
+		return fmt.Errorf("%q is no mail domain", domain)
+	}
+	if u.Disabled {
+		return nil
+	}
+	if other, taken := b.byDomain[key]; taken {
+		return fmt.Errorf("mail domain %q already belongs to connection %q", key, other)
+	}
+	b.byDomain[key] = u.ID
+	return nil
+}
+
+// Connections returns the connections that a person may choose, in their
+// configured order.
+func (b *Broker) Connections() []identity.Connection {
+	var list []identity.Connection
+	for _, u := range b.upstreams {
+		if !u.Disabled {
+			list = append(list, u.Connection)
+		}
+	}
+	return list
+}
+
+// Route returns the connection that serves the mail domain of identifier. The
+// domain has to be the very one that is configured: neither a sub-domain nor a
+// parent of it counts, and only ASCII letters are folded.
+func (b *Broker) Route(identifier string) (identity.ConnectionID, bool) {
+	domain, ok := mailDomain(identifier)
+	if !ok {
+		return "", false
+	}
+	id, ok := b.byDomain[domain]
+	return id, ok
+}
+
+// mailDomain returns what follows the last '@' with ASCII letters in lower
+// case. Unlike strings.ToLower, LoginKey lets no look-alike (U+212A, the kelvin
+// sign) become an ASCII letter.
+func mailDomain(identifier string) (string, bool) {
+	key, ok := identity.LoginKey(identifier)
+	if !ok {
+		return "", false
+	}
+	at := strings.LastIndexByte(key, '@')
+	if at <= 0 || at == len(key)-1 {
+		return "", false
+	}
+	return key[at+1:], true
+}
+
+// pending is the state between Begin and Finish. That it names the connection
+// is what makes an answer count only where its question was asked (mix-up).
+type pending struct {
+	Connection identity.ConnectionID `json:"connection"`
+	State      []byte                `json:"state"`
+}
+
+// Begin asks the upstream of connection id to authenticate the person. It
+// returns the message for the browser and the state for Finish, which stays on
+// our side. It fails with KindNotFound or KindDenied if there is no such
+// connection or it is disabled.
+func (b *Broker) Begin(ctx context.Context, id identity.ConnectionID, req identity.AuthnRequest, relayState string) (binding.Message, []byte, error) {
+	u, err := b.upstream(id)
+	if err != nil {
+		return binding.Message{}, nil, err
+	}
+	msg, inner, err := u.Connector.Begin(ctx, req, relayState)
+	if err != nil {
+		return binding.Message{}, nil, fmt.Errorf("asking connection %q: %w", id, err)
+	}
+	state, err := json.Marshal(pending{Connection: id, State: inner})
+	if err != nil {
+		return binding.Message{}, nil, fmt.Errorf("keeping the state of connection %q: %w", id, err)
+	}
+	return msg, state, nil
+}
+
+// Finish takes what came back through connection id as the answer to the
+// question of state. The assertion it returns speaks of the local record: the
+// issuer is our entityID, the subject the record's ID, the attributes are the
+// record's. How and when the person was authenticated, until when, and under
+// which session index is what the upstream said; the upstream is the first of
+// the Authorities.
+func (b *Broker) Finish(ctx context.Context, id identity.ConnectionID, state []byte, in binding.Received) (identity.Assertion, error) {
+	u, err := b.upstream(id)
+	if err != nil {
+		return identity.Assertion{}, err
+	}
+	var p pending
+	if err := json.Unmarshal(state, &p); err != nil {
+		return identity.Assertion{}, &identity.Error{
+			Kind: identity.KindInvalid, Code: "up.unsolicited", Who: identity.WhoUser,
+			Msg: "This answer belongs to no sign-in that was started here. Please start again from the application.", Err: err,
+		}
+	}
+	if p.Connection != id {
+		return identity.Assertion{}, mixedUp(string(id), string(p.Connection))
+	}
+	said, err := u.Connector.Finish(ctx, p.State, in)
+	if err != nil {
+		return identity.Assertion{}, fmt.Errorf("finishing at connection %q: %w", id, err)
+	}
+	if said.Principal.Issuer != u.Connector.Issuer() {
+		return identity.Assertion{}, mixedUp(string(said.Principal.Issuer), string(u.Connector.Issuer()))
+	}
+	mapped := u.mapping.Apply(said)
+	if dropped := u.mapping.Dropped(said); len(dropped) > 0 {
+		b.log.DebugContext(ctx, "attributes that no rule maps were dropped", "connection", id, "names", dropped)
+	}
+	return b.link(ctx, u.Connection, mapped)
+}
+
+func mixedUp(seen, expected string) *identity.Error {
+	return &identity.Error{
+		Kind: identity.KindInvalid, Code: "up.mix_up", Who: identity.WhoUser, Seen: seen, Expected: expected,
+		Msg: "The answer came from another identity provider than the one that was asked. Please start again from the application.",
+	}
+}
+
+// upstream finds an enabled connection.
+func (b *Broker) upstream(id identity.ConnectionID) (upstream, error) {
+	i, ok := b.byID[id]
+	if !ok {
+		return upstream{}, &identity.Error{
+			Kind: identity.KindNotFound, Code: "up.unknown", Who: identity.WhoOperator, Seen: string(id),
+			Msg: "There is no such way to sign in.",
+		}
+	}
+	if b.upstreams[i].Disabled {
+		return upstream{}, &identity.Error{
+			Kind: identity.KindDenied, Code: "up.disabled", Who: identity.WhoOperator, Seen: string(id),
+			Msg: "This way to sign in is switched off at present.",
+		}
+	}
+	return b.upstreams[i], nil
+}

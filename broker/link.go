@@ -1,0 +1,152 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/internal/web"
+	"github.com/samlet-id/samlet/store"
+)
+
+// linkAttempts bounds how often a first login that lost a race is tried again.
+// The second try finds what the winner wrote.
+const linkAttempts = 3
+
+// link turns an assertion about an upstream's principal into one about the
+// local record, in one store.Update. A principal that is not known yet gets a
+// record if the connection creates them; the record has no sign-in name, since
+// the person signs in upstream. What the connection's last login brought is
+// replaced, values of other origins stay.
+func (b *Broker) link(ctx context.Context, c identity.Connection, said identity.Assertion) (identity.Assertion, error) {
+	if said.Principal.Anonymous() {
+		return identity.Assertion{}, &identity.Error{
+			Kind: identity.KindInvalid, Code: "up.missing_subject", Who: identity.WhoPartner,
+			Msg:  "Your organization's sign-in service did not say who you are in a way that lasts.",
+			Seen: seenSubject(said.Principal), Expected: "a NameID whose format is not transient",
+		}
+	}
+	fresh, err := identity.NewSubject(b.rand)
+	if err != nil {
+		return identity.Assertion{}, fmt.Errorf("making a record ID: %w", err)
+	}
+	l := linking{connection: c, said: said, fresh: identity.RecordID(fresh), now: b.now().UTC()}
+	var record identity.Record
+	for range linkAttempts {
+		err = b.store.Update(ctx, func(tx *store.Tx) error {
+			var err error
+			record, err = l.run(ctx, tx)
+			return err
+		})
+		if identity.KindOf(err) != identity.KindExists {
+			break
+		}
+	}
+	if err != nil {
+		return identity.Assertion{}, fmt.Errorf("linking a principal of connection %q: %w", c.ID, err)
+	}
+	return b.local(said, record), nil
+}
+
+// local is said with our own record in place of the upstream's principal.
+func (b *Broker) local(said identity.Assertion, record identity.Record) identity.Assertion {
+	out := said
+	out.Principal = identity.Principal{Issuer: b.entityID, Subject: string(record.ID)}
+	out.Attributes = record.Attributes()
+	// Nearest first (SAML Core 2.7.2.2): whom we asked, then whom they asked.
+	out.Context.Authorities = slices.Concat([]identity.EntityID{said.Principal.Issuer}, said.Context.Authorities)
+	return out
+}
+
+func seenSubject(p identity.Principal) string {
+	if p.Subject == "" {
+		return "no NameID"
+	}
+	return "a NameID of format " + string(p.Format)
+}
+
+// linking is one run of link within a transaction. It may run again after a
+// conflict, so it holds inputs alone.
+type linking struct {
+	connection identity.Connection
+	said       identity.Assertion
+	fresh      identity.RecordID // for a record that has to be made
+	now        time.Time
+}
+
+func (l linking) run(ctx context.Context, tx *store.Tx) (identity.Record, error) {
+	p := l.said.Principal
+	link, err := tx.Links.Get(ctx, p.Issuer, p.Subject)
+	if errors.Is(err, &identity.Error{Kind: identity.KindNotFound}) {
+		return l.create(ctx, tx)
+	}
+	if err != nil {
+		return identity.Record{}, fmt.Errorf("finding the link: %w", err)
+	}
+	record, err := tx.Records.Get(ctx, link.Record)
+	if err != nil {
+		return identity.Record{}, fmt.Errorf("reading the linked record: %w", err)
+	}
+	if record.Disabled {
+		return identity.Record{}, &identity.Error{
+			Kind: identity.KindDenied, Code: "user.disabled", Who: identity.WhoOperator,
+			Msg: "This account is switched off.", Seen: string(record.ID),
+		}
+	}
+	if err := tx.Links.Touch(ctx, link, l.now); err != nil {
+		return identity.Record{}, fmt.Errorf("touching the link: %w", err)
+	}
+	return l.update(ctx, tx, record)
+}
+
+// create makes record and link for a principal that nobody is yet.
+func (l linking) create(ctx context.Context, tx *store.Tx) (identity.Record, error) {
+	if !l.connection.Create {
+		return identity.Record{}, &identity.Error{
+			Kind: identity.KindDenied, Code: "user.not_allowed", Who: identity.WhoOperator,
+			Msg:  "You are signed in at your organization, but have not yet been given access here.",
+			Seen: "no record for this person", Expected: "a record, or a connection that creates them",
+		}
+	}
+	record := identity.Record{ID: l.fresh, Created: l.now, Updated: l.now}
+	record.Reconcile(identity.Source(l.connection.ID), l.said.Attributes)
+	if err := tx.Records.Create(ctx, record); err != nil {
+		return identity.Record{}, fmt.Errorf("creating the record: %w", err)
+	}
+	err := tx.Links.Create(ctx, identity.Link{
+		Principal: l.said.Principal, Record: record.ID, Connection: l.connection.ID, Created: l.now, LastUsed: l.now,
+	})
+	if err != nil {
+		return identity.Record{}, fmt.Errorf("creating the link: %w", err)
+	}
+	if err := tx.Events.Append(ctx, l.event(ctx, identity.EventRecordCreated, record), l.event(ctx, identity.EventLinkCreated, record)); err != nil {
+		return identity.Record{}, fmt.Errorf("recording the events: %w", err)
+	}
+	return record, nil
+}
+
+// update gives record the values that this login brought. It writes nothing
+// when they are the ones it has.
+func (l linking) update(ctx context.Context, tx *store.Tx, record identity.Record) (identity.Record, error) {
+	if !record.Reconcile(identity.Source(l.connection.ID), l.said.Attributes) {
+		return record, nil
+	}
+	record.Updated = l.now
+	if err := tx.Records.Replace(ctx, record); err != nil {
+		return identity.Record{}, fmt.Errorf("updating the record: %w", err)
+	}
+	if err := tx.Events.Append(ctx, l.event(ctx, identity.EventRecordUpdated, record)); err != nil {
+		return identity.Record{}, fmt.Errorf("recording the event: %w", err)
+	}
+	return record, nil
+}
+
+func (l linking) event(ctx context.Context, t identity.EventType, record identity.Record) identity.Event {
+	return identity.Event{
+		At: l.now, Type: t, RequestID: web.RequestID(ctx), Record: record.ID, Connection: l.connection.ID,
+		Detail: fmt.Sprintf("%d attributes from the connection", len(l.said.Attributes)),
+	}
+}
