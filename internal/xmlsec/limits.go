@@ -1,0 +1,29 @@
+package xmlsec
+
+// Limits bounds what one document may cost. Every bound is checked before the
+// work that it bounds is done.
+type Limits struct {
+	Bytes      int // octets of the whole document
+	Depth      int // elements open at once
+	Elements   int // elements in all
+	Attributes int // attributes of one element, namespace declarations included
+	Namespaces int // namespace declarations in scope at once
+}
+
+// RequestLimits returns the bounds of messages that anybody may send. 4,096
+// elements are several times what the longest IDPList that fits needs, and keep
+// a deflated 15 kB query below 4 MiB of memory.
+func RequestLimits() Limits {
+	return Limits{Bytes: 64 << 10, Depth: 64, Elements: 4096, Attributes: 256, Namespaces: 64}
+}
+
+// ResponseLimits returns the bounds of Responses and of decrypted assertions:
+// an encrypted assertion with 2,000 group values fits.
+func ResponseLimits() Limits {
+	return Limits{Bytes: 512 << 10, Depth: 64, Elements: 20000, Attributes: 256, Namespaces: 64}
+}
+
+// MetadataLimits returns the bounds of the metadata of one entity.
+func MetadataLimits() Limits {
+	return Limits{Bytes: 1 << 20, Depth: 64, Elements: 20000, Attributes: 256, Namespaces: 64}
+}
