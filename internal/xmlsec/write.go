@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"github.com/samlet-id/samlet/identity"
@@ -434,7 +433,3 @@ func badRune(element, octets string) error {
 		Expected: "characters of XML 1.0, encoded as UTF-8",
 	}
 }
-
-// FormatTime writes t as SAML wants it: UTC, with Z, whole seconds (SAML Core
-// 1.3.3).
-func FormatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
