@@ -1,0 +1,202 @@
+package login
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/samlet-id/samlet/identity"
+)
+
+// step is what happens next in a transaction. The zero value refuses.
+type step int
+
+const (
+	stepRefuse   step = iota // the request is answered with decision.why
+	stepFinish               // the request is answered with the session
+	stepIdentify             // ask who it is
+	stepChoose               // ask where from
+	stepMethod               // ask for the proof
+	stepUpstream             // send the browser to the connection
+)
+
+// String returns the step as one word.
+func (s step) String() string {
+	switch s {
+	case stepRefuse:
+		return "refuse"
+	case stepFinish:
+		return "finish"
+	case stepIdentify:
+		return "identify"
+	case stepChoose:
+		return "choose"
+	case stepMethod:
+		return "method"
+	case stepUpstream:
+		return "upstream"
+	}
+	return "invalid"
+}
+
+type decision struct {
+	step step
+	why  *identity.Error
+}
+
+// decide is the dispatcher: the one place that says what comes next, for every
+// step of every login. It is pure. s is the browser's live session, or nil.
+func (a *Authenticator) decide(t *transaction, s *identity.Session, now time.Time) decision {
+	switch {
+	case t.Refusal != nil:
+		return decision{step: stepRefuse, why: t.Refusal.err()}
+	case t.Session != nil:
+		return decision{step: stepFinish}
+	case s != nil && !t.Request.ForceAuthn && unmet(t.Request, *s, now) == nil:
+		return decision{step: stepFinish}
+	case t.Request.IsPassive:
+		return decision{step: stepRefuse, why: errPassive()}
+	}
+	local, upstreams := a.offer(t.Request)
+	if !local && len(upstreams) == 0 {
+		return decision{step: stepRefuse, why: a.nowhere(t.Request)}
+	}
+	switch {
+	case t.Connection == identity.LocalConnection && local && t.Identifier != "":
+		return decision{step: stepMethod}
+	case t.Connection != "" && t.Connection != identity.LocalConnection && !t.Sent:
+		return decision{step: stepUpstream}
+	case local, t.Identifier == "" && t.Connection == "" && routable(upstreams):
+		return decision{step: stepIdentify}
+	}
+	// Whoever was sent away and is back without an answer pressed the back
+	// button: they want to choose again, not to be sent away again.
+	return decision{step: stepChoose}
+}
+
+// end is the dispatcher's word on a session that this very transaction made: it
+// answers the request, or nothing can.
+func (a *Authenticator) end(t *ticket, s identity.Session, now time.Time) {
+	if why := stale(t.transaction, s); why != nil {
+		t.Refusal = refuse(why)
+		return
+	}
+	if why := unmet(t.Request, s, now); why != nil {
+		t.Refusal = refuse(why)
+		return
+	}
+	t.Session = &s
+}
+
+// skew is how far an upstream's clock may be off.
+const skew = 3 * time.Minute
+
+// stale refuses an authentication that an upstream did not do afresh although
+// the request forces it (ForceAuthn, SAML Core 3.4.1).
+func stale(t transaction, s identity.Session) *identity.Error {
+	if !t.Request.ForceAuthn || !s.Context.Instant.Before(t.Began.Add(-skew)) {
+		return nil
+	}
+	return &identity.Error{
+		Kind: identity.KindContextUnmet, Code: "sp.authn_context", Who: identity.WhoPartner,
+		Msg:  "The application wants you to sign in afresh, but your organisation's sign-in did not ask you again.",
+		Seen: s.Context.Instant.Format(time.RFC3339), Expected: "after " + t.Began.Format(time.RFC3339),
+	}
+}
+
+// unmet says what of the request's terms a session does not meet, or nil.
+func unmet(req identity.AuthnRequest, s identity.Session, now time.Time) *identity.Error {
+	if age := now.Sub(s.Context.Instant); req.MaxAge > 0 && age > req.MaxAge {
+		return &identity.Error{
+			Kind: identity.KindContextUnmet, Code: "sp.authn_context", Who: identity.WhoUser,
+			Msg:  "You signed in longer ago than the application accepts.",
+			Seen: age.Truncate(time.Second).String(), Expected: "at most " + req.MaxAge.String(),
+		}
+	}
+	if !req.Context.Satisfied(s.Context.Class) {
+		return errContext(req, s.Context.Class)
+	}
+	return nil
+}
+
+// offer says which ways in a request leaves open: samlet's own, unless what it
+// proves cannot answer the request, and upstreams, of which nobody can know
+// beforehand what they prove.
+func (a *Authenticator) offer(req identity.AuthnRequest) (local bool, upstreams []identity.Connection) {
+	local = a.cfg.Local != nil && req.Context.Satisfied(a.cfg.Local.Class()) &&
+		(req.Connection == "" || req.Connection == identity.LocalConnection)
+	if a.cfg.Upstream == nil {
+		return local, nil
+	}
+	for _, c := range a.cfg.Upstream.Connections() {
+		if c.ID != identity.LocalConnection && !c.Disabled && (req.Connection == "" || req.Connection == c.ID) {
+			upstreams = append(upstreams, c)
+		}
+	}
+	return local, upstreams
+}
+
+// first is the way in that is taken unasked, or "": the one that the request
+// names, the one that the expected person's mail domain belongs to, or the only
+// one there is.
+func (a *Authenticator) first(req identity.AuthnRequest) identity.ConnectionID {
+	local, upstreams := a.offer(req)
+	if id, ok := a.route(req, req.LoginHint); ok {
+		return id
+	}
+	if !local && len(upstreams) == 1 {
+		return upstreams[0].ID
+	}
+	return ""
+}
+
+// route returns the upstream that an identifier's mail domain belongs to, if the
+// request leaves it open.
+func (a *Authenticator) route(req identity.AuthnRequest, identifier string) (identity.ConnectionID, bool) {
+	if a.cfg.Upstream == nil || identifier == "" {
+		return "", false
+	}
+	id, ok := a.cfg.Upstream.Route(strings.TrimSpace(identifier))
+	if !ok || !a.offers(req, id) {
+		return "", false
+	}
+	return id, true
+}
+
+func (a *Authenticator) offers(req identity.AuthnRequest, id identity.ConnectionID) bool {
+	local, upstreams := a.offer(req)
+	if id == identity.LocalConnection {
+		return local
+	}
+	return slices.ContainsFunc(upstreams, func(c identity.Connection) bool { return c.ID == id })
+}
+
+// nowhere says why no way in is left.
+func (a *Authenticator) nowhere(req identity.AuthnRequest) *identity.Error {
+	if a.cfg.Local != nil && !req.Context.Satisfied(a.cfg.Local.Class()) {
+		return errContext(req, a.cfg.Local.Class())
+	}
+	return &identity.Error{
+		Kind: identity.KindDenied, Code: "login.connection", Who: identity.WhoVendor,
+		Msg: "The application asks for a way to sign in that is not available here.", Seen: string(req.Connection),
+	}
+}
+
+func errPassive() *identity.Error {
+	return &identity.Error{
+		Kind: identity.KindNeedsInteraction, Code: "sp.passive", Who: identity.WhoUser,
+		Msg: "The application asked not to show a sign-in page, and nobody is signed in.",
+	}
+}
+
+func errContext(req identity.AuthnRequest, got identity.ClassRef) *identity.Error {
+	wanted := make([]string, len(req.Context.Classes))
+	for i, c := range req.Context.Classes {
+		wanted[i] = string(c)
+	}
+	return &identity.Error{
+		Kind: identity.KindContextUnmet, Code: "sp.authn_context", Who: identity.WhoOperator,
+		Msg:  "The application wants a stronger or another way of signing in than there is here.",
+		Seen: string(got), Expected: req.Context.Comparison.String() + " " + strings.Join(wanted, " "),
+	}
+}

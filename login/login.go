@@ -1,0 +1,135 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/samlet-id/samlet/binding"
+	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/internal/web"
+	"github.com/samlet-id/samlet/store"
+)
+
+// Upstream is the federation broker as login needs it. It is safe for
+// concurrent use.
+type Upstream interface {
+	// Connections returns the enabled connections that a person may choose, in
+	// the operator's order.
+	Connections() []identity.Connection
+	// Route returns the connection that an identifier belongs to by its mail
+	// domain.
+	Route(identifier string) (identity.ConnectionID, bool)
+	// Begin returns the message that leads the browser to the upstream, and the
+	// state that Finish wants back. relayState is to come back with the answer.
+	Begin(ctx context.Context, id identity.ConnectionID, req identity.AuthnRequest, relayState string) (binding.Message, []byte, error)
+	// Finish proves that in answers state, and returns whom it is about as a
+	// record of ours: Principal is (our entityID, RecordID), Session is the
+	// upstream's own, NotAfter the upstream's bound.
+	Finish(ctx context.Context, id identity.ConnectionID, state []byte, in binding.Received) (identity.Assertion, error)
+}
+
+// Config is what an Authenticator is made of. Fields without a default are
+// required.
+type Config struct {
+	Store store.Store
+	Web   *web.Web
+	// Upstream is nil where nobody comes in from elsewhere.
+	Upstream Upstream
+	// Local is how people sign in with samlet itself; nil where nobody does.
+	// At least one of Upstream and Local is set.
+	Local Method
+	// RelyingParty finds an application by its slug, as it is configured now.
+	RelyingParty func(identity.RelyingPartyID) (identity.RelyingParty, bool)
+	// BasePath is the path of the base URL, "" at the root, else "/x".
+	BasePath string
+	// ClientIP returns the address that a request came from, proxies
+	// considered. Default: RemoteAddr without its port.
+	ClientIP func(*http.Request) string
+	Sessions Lifetimes
+	Now      func() time.Time
+	Rand     io.Reader
+	Log      *slog.Logger
+}
+
+// Lifetimes bounds sessions.
+type Lifetimes struct {
+	// Idle ends a session in which no relying party was answered for this
+	// long. Default 12 h.
+	Idle time.Duration
+	// Absolute ends every session. Default 7 days.
+	Absolute time.Duration
+}
+
+// ticketLife is how long a person may take over one sign-in, and parkedLife how
+// long a browser may take over one 303.
+const (
+	ticketLife = 30 * time.Minute
+	parkedLife = 5 * time.Minute
+)
+
+// Authenticator runs logins. It is safe for concurrent use; several nodes may
+// share one store.
+type Authenticator struct {
+	cfg     Config
+	journal *journal
+}
+
+// New checks cfg and returns an Authenticator. Close it to have everything
+// written.
+func New(cfg Config) (*Authenticator, error) {
+	switch {
+	case cfg.Store == nil, cfg.Web == nil, cfg.RelyingParty == nil:
+		return nil, errors.New("login: Store, Web and RelyingParty are required")
+	case cfg.Now == nil, cfg.Rand == nil, cfg.Log == nil:
+		return nil, errors.New("login: Now, Rand and Log are required")
+	case cfg.Upstream == nil && cfg.Local == nil:
+		return nil, errors.New("login: there is no way to sign in: neither Upstream nor Local is set")
+	case cfg.BasePath != "" && (!strings.HasPrefix(cfg.BasePath, "/") || strings.HasSuffix(cfg.BasePath, "/")):
+		return nil, errors.New("login: BasePath is neither empty nor a path without a final slash")
+	case cfg.Sessions.Idle < 0 || cfg.Sessions.Absolute < 0:
+		return nil, errors.New("login: a session lifetime is negative")
+	}
+	if cfg.Sessions.Idle == 0 {
+		cfg.Sessions.Idle = 12 * time.Hour
+	}
+	if cfg.Sessions.Absolute == 0 {
+		cfg.Sessions.Absolute = 7 * 24 * time.Hour
+	}
+	if cfg.ClientIP == nil {
+		cfg.ClientIP = remoteAddr
+	}
+	return &Authenticator{cfg: cfg, journal: newJournal(cfg.Store, cfg.Log)}, nil
+}
+
+// Close writes what is still to be written behind answers that were given, and
+// returns once it is durable or ctx is over.
+func (a *Authenticator) Close(ctx context.Context) error { return a.journal.close(ctx) }
+
+// Mount registers the pages of signing in and out under the base path.
+func (a *Authenticator) Mount(mux *http.ServeMux) {
+	page := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
+		method, path, _ := strings.Cut(pattern, " ")
+		mux.Handle(method+" "+a.path(path), a.cfg.Web.Handle(h))
+	}
+	page("GET /login", a.showLogin)
+	page("POST /login", a.answerLogin)
+	page("GET /logout", a.showLogout)
+	page("POST /logout", a.answerLogout)
+}
+
+func (a *Authenticator) path(p string) string { return a.cfg.BasePath + p }
+
+func (a *Authenticator) now() time.Time { return a.cfg.Now().UTC() }
+
+func remoteAddr(r *http.Request) string {
+	host := r.RemoteAddr
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		host = host[:i]
+	}
+	return strings.Trim(host, "[]")
+}

@@ -1,0 +1,314 @@
+package login
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/internal/web"
+	"github.com/samlet-id/samlet/store"
+	"github.com/samlet-id/samlet/templates"
+)
+
+// view is what a page shows beyond the transaction itself.
+type view struct {
+	again   bool   // the person wants to name themselves anew
+	problem string // why the last answer did not do
+	status  int    // of the page; zero means 200
+}
+
+// showLogin is GET /login: whatever the dispatcher says comes next.
+func (a *Authenticator) showLogin(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	id := q.Get(templates.FieldTicket)
+	if id == "" {
+		return a.old(w, r, errStale("There is nothing to sign in to here. Open the application that you want to use.", nil))
+	}
+	t, err := a.load(r, id)
+	if err != nil {
+		return a.old(w, r, err)
+	}
+	if t.Browser == "" {
+		if t.Browser, err = a.bind(w, r, id); err != nil {
+			return err
+		}
+		if err := a.store(r.Context(), t); err != nil {
+			return a.moved(w, r, t, err)
+		}
+	}
+	return a.dispatch(w, r, t, view{again: q.Has("again")})
+}
+
+// answerLogin is POST /login: what the person did on the page of a step. The
+// web's cross-origin protection has let it through, so that it comes from a page
+// of ours, and load has seen that the ticket belongs to this browser.
+func (a *Authenticator) answerLogin(w http.ResponseWriter, r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			return err
+		}
+		return &identity.Error{Kind: identity.KindInvalid, Code: "login.form", Who: identity.WhoUser, Msg: "The form arrived damaged.", Err: err}
+	}
+	t, err := a.load(r, r.PostForm.Get(templates.FieldTicket))
+	if err != nil {
+		return a.old(w, r, err)
+	}
+	if t.Browser == "" {
+		return a.old(w, r, errStale("This sign-in has not been shown to you yet.", nil))
+	}
+	if t.ended() {
+		return a.dispatch(w, r, t, view{})
+	}
+	if err := a.answered(w, r, t, r.PostForm); err != nil {
+		return a.moved(w, r, t, err)
+	}
+	return nil
+}
+
+// answered changes the transaction as the form says, and hands it to the
+// dispatcher.
+func (a *Authenticator) answered(w http.ResponseWriter, r *http.Request, t *ticket, form url.Values) error {
+	switch {
+	case form.Has(templates.FieldCancel):
+		return a.conclude(w, r, t, errCancelled())
+	case form.Has(templates.FieldConnection):
+		return a.chosen(w, r, t, identity.ConnectionID(form.Get(templates.FieldConnection)))
+	case form.Has(templates.FieldPassword):
+		return a.proved(w, r, t, form)
+	case form.Has(templates.FieldIdentifier):
+		return a.identified(w, r, t, strings.TrimSpace(form.Get(templates.FieldIdentifier)))
+	}
+	return &identity.Error{Kind: identity.KindInvalid, Code: "login.form", Who: identity.WhoUser, Msg: "The form arrived without an answer."}
+}
+
+// identified takes an identifier: its mail domain may belong to an upstream;
+// else it is a name with samlet itself, known or not; else the person chooses.
+func (a *Authenticator) identified(w http.ResponseWriter, r *http.Request, t *ticket, identifier string) error {
+	if identifier == "" || len(identifier) > 256 {
+		return a.dispatch(w, r, t, view{again: true, problem: "Enter your e-mail address or user name.", status: http.StatusBadRequest})
+	}
+	t.Identifier, t.Connection, t.Sent, t.State = identifier, "", false, nil
+	if id, ok := a.route(t.Request, identifier); ok {
+		t.Connection = id
+	} else if a.offers(t.Request, identity.LocalConnection) {
+		t.Connection = identity.LocalConnection
+	}
+	return a.onward(w, r, t)
+}
+
+// chosen takes the connection whose button was pressed.
+func (a *Authenticator) chosen(w http.ResponseWriter, r *http.Request, t *ticket, id identity.ConnectionID) error {
+	if !a.offers(t.Request, id) {
+		return a.dispatch(w, r, t, view{again: true, problem: "This way to sign in is not available any more.", status: http.StatusBadRequest})
+	}
+	t.Connection, t.Sent, t.State = id, false, nil
+	if id == identity.LocalConnection {
+		t.Identifier = ""
+	}
+	return a.onward(w, r, t)
+}
+
+func (a *Authenticator) onward(w http.ResponseWriter, r *http.Request, t *ticket) error {
+	if err := a.store(r.Context(), t); err != nil {
+		return err
+	}
+	return a.dispatch(w, r, t, view{})
+}
+
+// proved takes an answer to the method. An answer to a page that is about
+// another identifier than the transaction, from an old tab, is for nobody.
+func (a *Authenticator) proved(w http.ResponseWriter, r *http.Request, t *ticket, form url.Values) error {
+	about := form.Get(templates.FieldIdentifier)
+	if a.decide(&t.transaction, nil, a.now()).step != stepMethod || about != "" && about != t.Identifier {
+		return a.dispatch(w, r, t, view{})
+	}
+	factor, err := a.cfg.Local.Verify(r.Context(), a.stepOf(r, t, view{}), form)
+	if refused, ok := errors.AsType[*identity.Error](err); ok && refused.Kind != identity.KindInternal {
+		if refused.Kind == identity.KindUnavailable {
+			w.Header().Set("Retry-After", "5")
+		}
+		return a.dispatch(w, r, t, view{problem: refused.Msg, status: statusOf(refused)})
+	}
+	if err != nil {
+		return err
+	}
+	return a.establish(w, r, t, arrival{
+		record: factor.Record, context: factor.Context, connection: identity.LocalConnection, settle: factor.Settle,
+	})
+}
+
+// dispatch does what decide says. Where that is a page and the browser came by
+// POST without a problem to show, a 303 keeps reloading and the back button
+// harmless.
+func (a *Authenticator) dispatch(w http.ResponseWriter, r *http.Request, t *ticket, v view) error {
+	l, err := a.session(r)
+	if err != nil {
+		return err
+	}
+	var s *identity.Session
+	if l != nil {
+		s = &l.session
+	}
+	shown := t.transaction
+	if v.again {
+		shown.Connection, shown.Identifier = "", ""
+	}
+	d := a.decide(&shown, s, a.now())
+	switch d.step {
+	case stepRefuse:
+		return a.conclude(w, r, t, d.why)
+	case stepFinish:
+		if t.Session == nil {
+			t.Session = s
+			if err := a.store(r.Context(), t); err != nil {
+				return err
+			}
+		}
+		a.cfg.Web.Redirect(w, r, t.resume())
+		return nil
+	case stepUpstream:
+		return a.leave(w, r, t)
+	case stepIdentify, stepChoose, stepMethod:
+	}
+	if r.Method == http.MethodPost && v.problem == "" {
+		a.cfg.Web.Redirect(w, r, a.loginPath(t.id))
+		return nil
+	}
+	page, err := a.page(r, t, d.step, v)
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if v.status != 0 {
+		status = v.status
+	}
+	return a.cfg.Web.Render(w, r, status, page, web.RenderOptions{})
+}
+
+// page fills the page of a step.
+func (a *Authenticator) page(r *http.Request, t *ticket, s step, v view) (templates.Page, error) {
+	_, upstreams := a.offer(t.Request)
+	var buttons []templates.Connection
+	for _, c := range upstreams {
+		buttons = append(buttons, templates.Connection{ID: string(c.ID), Name: c.Name})
+	}
+	rp := a.nameOf(t.Request.RelyingParty)
+	switch s {
+	case stepMethod:
+		return a.cfg.Local.Challenge(r.Context(), a.stepOf(r, t, v))
+	case stepChoose:
+		p := templates.Choose{
+			Action: a.path("/login"), Ticket: t.id, RelyingParty: rp, Problem: v.problem, Connections: buttons, Cancellable: true,
+		}
+		if t.Identifier != "" && t.Connection == "" && p.Problem == "" {
+			p.Problem = "We do not know which organisation this address belongs to. Choose it here."
+		}
+		if routable(upstreams) {
+			p.Back = a.againPath(t.id)
+		}
+		return p, nil
+	}
+	identifier := t.Identifier
+	if identifier == "" {
+		identifier = t.Request.LoginHint
+	}
+	return templates.SignIn{
+		Action: a.path("/login"), Ticket: t.id, RelyingParty: rp, Identifier: identifier,
+		Problem: v.problem, Connections: buttons, Cancellable: true,
+	}, nil
+}
+
+func (a *Authenticator) stepOf(r *http.Request, t *ticket, v view) Step {
+	return Step{
+		Ticket: t.id, Action: a.path("/login"), Again: a.againPath(t.id), RelyingParty: a.nameOf(t.Request.RelyingParty), Party: t.Request.RelyingParty,
+		Identifier: t.Identifier, Problem: v.problem, Cancellable: true,
+		Address: a.cfg.ClientIP(r), RequestID: web.RequestID(r.Context()),
+	}
+}
+
+// conclude ends the transaction with a refusal, which the relying party is told.
+func (a *Authenticator) conclude(w http.ResponseWriter, r *http.Request, t *ticket, why *identity.Error) error {
+	if t.Refusal == nil {
+		t.Refusal = refuse(why)
+		ctx := r.Context()
+		err := a.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+			e := a.event(ctx, identity.EventRefused, t, identity.Session{Connection: t.Connection}, why.Code)
+			if err := tx.Events.Append(ctx, e); err != nil {
+				return err
+			}
+			return a.save(ctx, tx, t)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	a.cfg.Web.Redirect(w, r, t.resume())
+	return nil
+}
+
+// old answers a browser that brings a ticket which is no use any more: somebody
+// who is signed in is told so, since nothing is wrong with them.
+func (a *Authenticator) old(w http.ResponseWriter, r *http.Request, err error) error {
+	if identity.CodeOf(err) != "ui.stale" {
+		return err
+	}
+	l, lerr := a.session(r)
+	if lerr != nil {
+		return lerr
+	}
+	if l == nil {
+		return err
+	}
+	return a.cfg.Web.Render(w, r, http.StatusOK, templates.Error{
+		Title: "You are signed in", Message: "There is nothing left to do here.",
+		Advice: "Go back to the application, or open another one.", Code: "ui.stale",
+		Action: templates.Link{Label: "Sign out", URL: a.path("/logout")},
+	}, web.RenderOptions{})
+}
+
+// moved answers a browser whose other tab was quicker on the same ticket: it is
+// shown where the transaction is now.
+func (a *Authenticator) moved(w http.ResponseWriter, r *http.Request, t *ticket, err error) error {
+	if !errors.Is(err, errMoved) {
+		return err
+	}
+	a.cfg.Web.Redirect(w, r, a.loginPath(t.id))
+	return nil
+}
+
+func (a *Authenticator) loginPath(id string) string {
+	return a.path("/login?" + templates.FieldTicket + "=" + url.QueryEscape(id))
+}
+
+func (a *Authenticator) againPath(id string) string { return a.loginPath(id) + "&again=1" }
+
+func (a *Authenticator) nameOf(id identity.RelyingPartyID) string {
+	rp, ok := a.cfg.RelyingParty(id)
+	if !ok || rp.Name == "" {
+		return string(id)
+	}
+	return rp.Name
+}
+
+// routable reports whether an identifier can lead to one of the connections.
+func routable(upstreams []identity.Connection) bool {
+	return slices.ContainsFunc(upstreams, func(c identity.Connection) bool { return len(c.EmailDomains) > 0 })
+}
+
+func errCancelled() *identity.Error {
+	return &identity.Error{
+		Kind: identity.KindDenied, Code: "login.cancelled", Who: identity.WhoUser,
+		Msg: "You cancelled the sign-in.",
+	}
+}
+
+// statusOf is the HTTP status of a page that shows e as its problem.
+func statusOf(e *identity.Error) int {
+	if e.Code == "rate.limited" {
+		return http.StatusTooManyRequests
+	}
+	return web.Status(e.Kind)
+}

@@ -1,0 +1,221 @@
+package login
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/samlet-id/samlet/binding"
+	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/store"
+)
+
+// paramParked names the parked message on the GET that a POST was answered with,
+// and paramRelayState what a SAML peer sends back unchanged (SAML Bindings 3.4.3).
+const (
+	paramParked     = "parked"
+	paramRelayState = "RelayState"
+)
+
+// leave sends the browser to the transaction's connection. What the connector
+// wants back is stored before the browser hears where to go.
+func (a *Authenticator) leave(w http.ResponseWriter, r *http.Request, t *ticket) error {
+	req := t.Request
+	if t.Identifier != "" {
+		req.LoginHint = t.Identifier
+	}
+	msg, state, err := a.cfg.Upstream.Begin(r.Context(), t.Connection, req, t.id)
+	if err != nil {
+		return fmt.Errorf("beginning at connection %q: %w", t.Connection, err)
+	}
+	t.Sent, t.State = true, state
+	if err := a.store(r.Context(), t); err != nil {
+		return err
+	}
+	return a.cfg.Web.Send(w, r, msg.URL, msg.Form)
+}
+
+// parked is an upstream's answer that waits for its browser.
+type parked struct {
+	Connection identity.ConnectionID
+	Ticket     string
+	Message    binding.Received
+}
+
+// Return takes an upstream's answer at the address of one connection. A message
+// that a cross-site POST brings comes without the browser's Lax cookies: it is
+// parked, and the browser sent to the same path by GET, where the cookies tell
+// whether it is the browser that was sent away.
+func (a *Authenticator) Return(w http.ResponseWriter, r *http.Request, id identity.ConnectionID) error {
+	if r.Method == http.MethodGet && r.URL.Query().Has(paramParked) {
+		return a.fetch(w, r, id, r.URL.Query().Get(paramParked))
+	}
+	in, err := binding.Receive(w, r, 0)
+	if err != nil {
+		return fmt.Errorf("receiving from connection %q: %w", id, err)
+	}
+	if in.Method != http.MethodPost {
+		return errUnsolicited()
+	}
+	return a.park(w, r, id, in)
+}
+
+// park keeps in, if it names a login that waits for this connection. There is
+// one place per login, so that nobody fills the store; a second message
+// replaces the first.
+func (a *Authenticator) park(w http.ResponseWriter, r *http.Request, id identity.ConnectionID, in binding.Received) error {
+	relay := in.Form[paramRelayState]
+	if len(relay) != 1 || relay[0] == "" {
+		return errUnsolicited()
+	}
+	payload, err := json.Marshal(parked{Connection: id, Ticket: relay[0], Message: in})
+	if err != nil {
+		return fmt.Errorf("encoding the parked message: %w", err)
+	}
+	place := hashed("parked\x00" + relay[0])
+	ctx, now := r.Context(), a.now()
+	err = a.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		raw, err := tx.Tickets.Get(ctx, store.PurposeLogin, relay[0], now)
+		if err != nil {
+			return errStale("This sign-in was too long ago, or was not begun here.", err)
+		}
+		t, err := decodeTicket(relay[0], raw)
+		if err != nil {
+			return err
+		}
+		if err := t.awaits(id); err != nil {
+			return err
+		}
+		if _, err := tx.Tickets.Take(ctx, store.PurposeParked, place, now); err != nil && identity.KindOf(err) != identity.KindNotFound {
+			return fmt.Errorf("clearing the place of the message: %w", err)
+		}
+		return tx.Tickets.Put(ctx, store.Ticket{
+			Purpose: store.PurposeParked, ID: place, Payload: payload, Expires: now.Add(parkedLife),
+		}, now)
+	})
+	if err != nil {
+		return err
+	}
+	a.cfg.Web.Redirect(w, r, r.URL.EscapedPath()+"?"+paramParked+"="+url.QueryEscape(place))
+	return nil
+}
+
+// awaits refuses an answer from anywhere but where the browser was sent: an
+// honest flow must not be finished at another identity provider (mix-up).
+func (t *ticket) awaits(id identity.ConnectionID) error {
+	switch {
+	case t.ended(), t.State == nil && t.Sent && t.Connection == id:
+		return errStale("This answer was used already.", nil)
+	case t.Connection != id || t.State == nil:
+		return &identity.Error{
+			Kind: identity.KindInvalid, Code: "up.mix_up", Who: identity.WhoPartner,
+			Msg:  "The answer came from another identity provider than the one you were sent to.",
+			Seen: string(id), Expected: string(t.Connection),
+		}
+	}
+	return nil
+}
+
+// fetch takes the parked message, once, in the browser that was sent away.
+func (a *Authenticator) fetch(w http.ResponseWriter, r *http.Request, id identity.ConnectionID, place string) error {
+	p, err := a.peek(r.Context(), place)
+	if err != nil {
+		return a.old(w, r, err)
+	}
+	t, err := a.load(r, p.Ticket)
+	if err != nil {
+		return a.old(w, r, err)
+	}
+	if t.Browser == "" || p.Connection != id {
+		return errStale("This answer belongs to another sign-in.", nil)
+	}
+	if err := t.awaits(id); err != nil {
+		return a.old(w, r, err)
+	}
+	state := t.State
+	t.State = nil
+	ctx, now := r.Context(), a.now()
+	var raw store.Ticket
+	err = a.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Tickets.Take(ctx, store.PurposeParked, place, now); err != nil {
+			return errStale("This answer was used already.", err)
+		}
+		raw, err = a.rewrite(ctx, tx, t)
+		return err
+	})
+	if err != nil {
+		return a.moved(w, r, t, err)
+	}
+	t.raw = raw
+	got, err := a.cfg.Upstream.Finish(ctx, id, state, p.Message)
+	if err != nil {
+		return a.rejected(w, r, t, err)
+	}
+	err = a.establish(w, r, t, arrival{
+		record: identity.RecordID(got.Principal.Subject), context: got.Context, connection: id,
+		upstreamIx: got.Session, notAfter: got.NotAfter,
+	})
+	return a.moved(w, r, t, err)
+}
+
+func (a *Authenticator) peek(ctx context.Context, place string) (parked, error) {
+	var p parked
+	var raw store.Ticket
+	err := a.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		var err error
+		raw, err = tx.Tickets.Get(ctx, store.PurposeParked, place, a.now())
+		return err
+	})
+	if identity.KindOf(err) == identity.KindNotFound && err != nil {
+		return p, errStale("This answer was used already, or was too long ago.", err)
+	}
+	if err != nil {
+		return p, fmt.Errorf("reading the parked message: %w", err)
+	}
+	if err := json.Unmarshal(raw.Payload, &p); err != nil {
+		return p, fmt.Errorf("decoding the parked message: %w", err)
+	}
+	return p, nil
+}
+
+// rejected ends an upstream's answer that proves nobody. Where the upstream, or
+// we, will not have the person, the relying party is told. What is wrong between
+// the upstream and us is shown to the person, who may come back to the ticket
+// and go another way.
+func (a *Authenticator) rejected(w http.ResponseWriter, r *http.Request, t *ticket, err error) error {
+	ctx := r.Context()
+	why := identity.AsError(err)
+	tell := false
+	switch why.Kind {
+	case identity.KindDenied, identity.KindNeedsInteraction, identity.KindContextUnmet:
+		tell = true
+		t.Refusal = refuse(why)
+	case identity.KindInternal, identity.KindInvalid, identity.KindExpired, identity.KindReplayed,
+		identity.KindNotFound, identity.KindExists, identity.KindUnavailable:
+	}
+	werr := a.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		e := a.event(ctx, identity.EventLoginFailed, t, identity.Session{Connection: t.Connection}, why.Code)
+		if err := tx.Events.Append(ctx, e); err != nil {
+			return fmt.Errorf("recording the failed login: %w", err)
+		}
+		return a.save(ctx, tx, t)
+	})
+	if werr != nil {
+		return a.moved(w, r, t, errors.Join(werr, err))
+	}
+	if !tell {
+		return fmt.Errorf("finishing at connection %q: %w", t.Connection, err)
+	}
+	a.cfg.Web.Redirect(w, r, t.resume())
+	return nil
+}
+
+func errUnsolicited() *identity.Error {
+	return &identity.Error{
+		Kind: identity.KindInvalid, Code: "up.unsolicited", Who: identity.WhoUser,
+		Msg: "Your organisation's sign-in sent an answer that nobody asked for. Start from the application instead.",
+	}
+}
