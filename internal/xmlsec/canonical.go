@@ -13,31 +13,52 @@ import (
 // A reference "#id" selects no comments, whatever form of canonicalisation is
 // named (XML Signature section 4.4.3.3), and Verify refuses comments in
 // SignedInfo; so the form with comments is never needed.
-func canonical(e, skip *Element, prefixes []string) []byte {
-	c := &canonicaliser{skip: skip, prefixes: prefixes}
-	for _, d := range e.scope() {
-		if slices.Contains(prefixes, d.prefix) {
-			c.inclusive = append(c.inclusive, d)
-		}
+//
+// A namespace is declared anew on each of many siblings if their parent does
+// not use it, so a short document can have a long canonical form. One that is
+// longer than most octets is an error.
+func canonical(e, skip *Element, prefixes []string, most int) ([]byte, error) {
+	c := &canonicaliser{skip: skip, prefixes: prefixes, most: most}
+	c.element(e, c.listed(e.scope()))
+	if len(c.out) > most {
+		return nil, refuse(codeSize, "The canonical form of the XML document is too long.")
 	}
-	c.element(e)
-	return c.out
+	return c.out, nil
 }
 
 type canonicaliser struct {
-	out       []byte
-	skip      *Element
-	prefixes  []string
-	inclusive []binding // of prefixes, newly in scope at the element to come
-	rendered  []binding // by the open elements, innermost last
+	out      []byte
+	most     int
+	skip     *Element
+	all      bool // every declaration is kept where it stands
+	prefixes []string
+	rendered []binding // by the open elements, innermost last
 }
 
-// element writes e and its content. Its recursion is bounded by Limits.Depth.
-func (c *canonicaliser) element(e *Element) {
+// listed returns those of declared that are kept although nothing uses them.
+func (c *canonicaliser) listed(declared []binding) []binding {
+	if c.all || len(declared) == 0 {
+		return declared
+	}
+	var found []binding
+	for _, d := range declared {
+		if slices.Contains(c.prefixes, d.prefix) {
+			found = append(found, d)
+		}
+	}
+	return found
+}
+
+// element writes e and its content, with the declarations in kept. Its recursion
+// is bounded by Limits.Depth.
+func (c *canonicaliser) element(e *Element, kept []binding) {
+	if len(c.out) > c.most {
+		return
+	}
 	outside := len(c.rendered)
 	c.out = append(c.out, '<')
 	c.name(e.prefix, e.Local)
-	c.namespaces(e)
+	c.namespaces(e, kept)
 	for _, a := range e.attrs {
 		c.out = append(c.out, ' ')
 		c.name(a.prefix, a.Local)
@@ -51,8 +72,7 @@ func (c *canonicaliser) element(e *Element) {
 		case n.element == nil:
 			c.out = append(c.out, textEscapes.Replace(n.text)...)
 		case n.element != c.skip:
-			c.inclusive = n.element.declaredOf(c.prefixes)
-			c.element(n.element)
+			c.element(n.element, c.listed(n.element.declared))
 		}
 	}
 	c.out = append(c.out, '<', '/')
@@ -61,23 +81,9 @@ func (c *canonicaliser) element(e *Element) {
 	c.rendered = c.rendered[:outside]
 }
 
-// declaredOf returns the declarations of e for one of prefixes.
-func (e *Element) declaredOf(prefixes []string) []binding {
-	if len(e.declared) == 0 || len(prefixes) == 0 {
-		return nil
-	}
-	var found []binding
-	for _, d := range e.declared {
-		if slices.Contains(prefixes, d.prefix) {
-			found = append(found, d)
-		}
-	}
-	return found
-}
-
-// namespaces writes the declarations that e visibly uses, or that are listed,
-// and that no open element has rendered, sorted by prefix.
-func (c *canonicaliser) namespaces(e *Element) {
+// namespaces writes, sorted by prefix, the declarations that e visibly uses and
+// those in kept, as far as no open element has rendered them.
+func (c *canonicaliser) namespaces(e *Element, kept []binding) {
 	outside := len(c.rendered)
 	c.render(binding{e.prefix, e.Space})
 	for _, a := range e.attrs {
@@ -85,7 +91,7 @@ func (c *canonicaliser) namespaces(e *Element) {
 			c.render(binding{a.prefix, a.Space})
 		}
 	}
-	for _, d := range c.inclusive {
+	for _, d := range kept {
 		c.render(d)
 	}
 	added := c.rendered[outside:]

@@ -1,6 +1,7 @@
 package xmlsec
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
@@ -150,18 +151,15 @@ func (e *Element) TrimText() (string, error) {
 	return strings.Trim(s, " \t\r\n"), err
 }
 
-// Raw returns e as a document of its own, in canonical form, with every
-// namespace declared that was in scope.
+// Raw returns e as a document of its own, in canonical form except that every
+// namespace declaration is kept and those of the ancestors are copied down.
 func (e *Element) Raw() []byte {
 	if e == nil {
 		return nil
 	}
-	scope := e.scope()
-	prefixes := make([]string, len(scope))
-	for i, d := range scope {
-		prefixes[i] = d.prefix
-	}
-	return canonical(e, nil, prefixes)
+	c := &canonicaliser{all: true, most: math.MaxInt}
+	c.element(e, e.scope())
+	return c.out
 }
 
 // scope returns the namespaces that are declared for the content of e, one for

@@ -297,14 +297,16 @@ func references(text []byte) error {
 		}
 		text = text[i+1:]
 		end := bytes.IndexByte(text, ';')
-		if end < 0 || !reference(string(text[:min(end, 12)])) {
+		if end < 0 || !readable(string(text[:min(end, 12)])) {
 			return refuse(codeSyntax, "The XML document has an entity or character reference that is not read.")
 		}
 		text = text[end:]
 	}
 }
 
-func reference(name string) bool {
+// readable reports whether name, what stands between '&' and ';', can be read
+// without a document type.
+func readable(name string) bool {
 	switch name {
 	case "lt", "gt", "amp", "apos", "quot":
 		return true

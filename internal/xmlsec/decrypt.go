@@ -1,0 +1,276 @@
+package xmlsec
+
+import (
+	"crypto"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rsa"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/samlet-id/samlet/identity"
+)
+
+// DecryptPolicy says what Decrypt accepts beyond AES-GCM.
+type DecryptPolicy struct {
+	// AllowCBC accepts AES-CBC, which protects nothing from change. Set it only
+	// for a peer that cannot do better, and only for an element of a verified
+	// Response: else whoever sees the answers can read the plaintext
+	// (Jager and Somorovsky 2011).
+	AllowCBC bool
+}
+
+// maxEncryptedKeys bounds the private key operations that one assertion costs:
+// as many for each of our keys.
+const maxEncryptedKeys = 8
+
+// Decrypt opens a saml:EncryptedAssertion (SAML Core 2.3.4) and returns the
+// Assertion in it as a document. Anybody can encrypt to us, so the content is
+// unproven until it is verified.
+//
+// Content may be encrypted with AES-GCM, or AES-CBC by policy; its key with
+// RSA-OAEP and any of the digests and mask generation functions of SHA-1 and
+// SHA-2. The EncryptedKey stands in the KeyInfo of EncryptedData or beside it;
+// nothing is looked for elsewhere. All keys are tried in turn.
+//
+// Every failure is the same *identity.Error with code xml.decrypt, whose reason
+// is for the log alone: which step failed must not be told to a sender.
+func Decrypt(enc *Element, keys []crypto.Decrypter, p DecryptPolicy, lim Limits) (doc *Document, err error) {
+	defer func() {
+		if err != nil {
+			err = &identity.Error{
+				Kind: identity.KindInvalid, Code: codeDecrypt,
+				Msg: "The encrypted assertion could not be decrypted.", Err: err,
+			}
+		}
+	}()
+	defer rescue(&err)
+	if !enc.Is(NSAssertion, "EncryptedAssertion") {
+		return nil, errors.New("this is not an EncryptedAssertion")
+	}
+	data := enc.Children(NSXEnc, "EncryptedData")
+	if len(data) != 1 {
+		return nil, errors.New("not exactly one EncryptedData")
+	}
+	content, ok := contentMethod(data[0].Child(NSXEnc, "EncryptionMethod").Attr("Algorithm"), p)
+	if !ok {
+		return nil, errors.New("the algorithm of the content is not accepted")
+	}
+	wrapped, err := encryptedKeys(enc, data[0])
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := cipherValue(data[0])
+	if err != nil {
+		return nil, err
+	}
+	plain, err := open(content, wrapped, keys, sealed)
+	if err != nil {
+		return nil, err
+	}
+	doc, err = parse(plain, lim, enc.scope())
+	if err != nil {
+		return nil, err
+	}
+	if !doc.Root().Is(NSAssertion, "Assertion") {
+		return nil, errors.New("the content is not an Assertion")
+	}
+	return doc, nil
+}
+
+// open tries every pair of key and wrapped key until one opens the content.
+func open(content method, wrapped []*Element, keys []crypto.Decrypter, sealed []byte) ([]byte, error) {
+	failure := errors.New("no key fits")
+	for _, w := range wrapped {
+		transport, err := readTransport(w)
+		if err != nil {
+			failure = err
+			continue
+		}
+		for _, k := range keys {
+			cek, err := transport.unwrap(k, content.keySize)
+			if err != nil {
+				// Go on with a key that cannot fit, so that both failures take
+				// the same time.
+				failure, cek = err, make([]byte, content.keySize)
+			}
+			plain, openErr := content.open(cek, sealed)
+			if err == nil && openErr == nil {
+				return plain, nil
+			}
+			if err == nil {
+				failure = openErr
+			}
+		}
+	}
+	return nil, failure
+}
+
+// encryptedKeys returns the xenc:EncryptedKey elements for data: those in its
+// KeyInfo and those beside it in the EncryptedAssertion. Where a
+// RetrievalMethod says which of the latter is meant, only that one.
+func encryptedKeys(enc, data *Element) ([]*Element, error) {
+	info := data.Child(NSDSig, "KeyInfo")
+	found := info.Children(NSXEnc, "EncryptedKey")
+	beside := enc.Children(NSXEnc, "EncryptedKey")
+	if named := info.Children(NSDSig, "RetrievalMethod"); len(named) > 0 {
+		beside = slices.DeleteFunc(beside, func(k *Element) bool {
+			return !k.HasAttr("Id") || !slices.ContainsFunc(named, func(r *Element) bool { return r.Attr("URI") == "#"+k.Attr("Id") })
+		})
+	}
+	found = append(found, beside...)
+	if len(found) == 0 || len(found) > maxEncryptedKeys {
+		return nil, errors.New("no EncryptedKey, or too many")
+	}
+	return found, nil
+}
+
+// cipherValue decodes the CipherValue of an EncryptedData or EncryptedKey. A
+// CipherReference is never followed (XMLEnc 1.1 section 3.3.1).
+func cipherValue(e *Element) ([]byte, error) {
+	data := e.Children(NSXEnc, "CipherData")
+	if len(data) != 1 {
+		return nil, errors.New("not exactly one CipherData")
+	}
+	values := data[0].Elements()
+	if len(values) != 1 || !values[0].Is(NSXEnc, "CipherValue") {
+		return nil, errors.New("not exactly one CipherValue")
+	}
+	text, err := values[0].Text()
+	if err != nil {
+		return nil, err
+	}
+	return base64.StdEncoding.DecodeString(strings.Join(fields(text), ""))
+}
+
+// transport is RSA-OAEP with its parameters.
+type transport struct {
+	options rsa.OAEPOptions
+	sealed  []byte
+}
+
+// readTransport reads an EncryptedKey (XMLEnc 1.1 section 5.5.2). RSA 1.5 is
+// not known here: it tells the plaintext to whoever may ask often enough
+// (Bleichenbacher 1998).
+func readTransport(e *Element) (*transport, error) {
+	m := e.Child(NSXEnc, "EncryptionMethod")
+	t := &transport{options: rsa.OAEPOptions{Hash: crypto.SHA1, MGFHash: crypto.SHA1}}
+	known := true
+	switch m.Attr("Algorithm") {
+	case AlgRSAOAEPMGF1P:
+	case AlgRSAOAEP:
+		if g := m.Child(NSXEnc11, "MGF"); g != nil {
+			t.options.MGFHash, known = maskHash(g.Attr("Algorithm"))
+		}
+	default:
+		known = false
+	}
+	if d := m.Child(NSDSig, "DigestMethod"); d != nil && known {
+		t.options.Hash, known = digestMethod(d, true)
+	}
+	if !known {
+		return nil, errors.New("the algorithm of the EncryptedKey is not accepted")
+	}
+	var err error
+	if label := m.Child(NSXEnc, "OAEPparams"); label != nil {
+		if t.options.Label, err = octets(label); err != nil {
+			return nil, err
+		}
+	}
+	t.sealed, err = cipherValue(e)
+	return t, err
+}
+
+func maskHash(alg string) (crypto.Hash, bool) {
+	switch alg {
+	case AlgMGF1SHA1:
+		return crypto.SHA1, true
+	case AlgMGF1SHA256:
+		return crypto.SHA256, true
+	case AlgMGF1SHA384:
+		return crypto.SHA384, true
+	case AlgMGF1SHA512:
+		return crypto.SHA512, true
+	}
+	return 0, false
+}
+
+// unwrap returns the content encryption key of size octets.
+func (t *transport) unwrap(k crypto.Decrypter, size int) ([]byte, error) {
+	public, ok := k.Public().(*rsa.PublicKey)
+	if !ok || len(t.sealed) != public.Size() {
+		return nil, errors.New("the EncryptedKey is not for this key")
+	}
+	cek, err := k.Decrypt(nil, t.sealed, &t.options)
+	if err != nil {
+		return nil, err
+	}
+	if len(cek) != size {
+		return nil, errors.New("the wrapped key has the wrong length")
+	}
+	return cek, nil
+}
+
+// method is a block encryption algorithm.
+type method struct {
+	keySize int
+	open    func(key, sealed []byte) ([]byte, error)
+}
+
+func contentMethod(alg string, p DecryptPolicy) (method, bool) {
+	switch alg {
+	case AlgAES128GCM:
+		return method{16, openGCM}, true
+	case AlgAES192GCM:
+		return method{24, openGCM}, true
+	case AlgAES256GCM:
+		return method{32, openGCM}, true
+	case AlgAES128CBC:
+		return method{16, openCBC}, p.AllowCBC
+	case AlgAES192CBC:
+		return method{24, openCBC}, p.AllowCBC
+	case AlgAES256CBC:
+		return method{32, openCBC}, p.AllowCBC
+	}
+	return method{}, false
+}
+
+// openGCM reads a nonce of 12 octets, the ciphertext and a tag of 16 (XMLEnc
+// 1.1 section 5.2.4).
+func openGCM(key, sealed []byte) ([]byte, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, err
+	}
+	if len(sealed) < gcm.NonceSize()+gcm.Overhead() {
+		return nil, errors.New("the ciphertext is too short")
+	}
+	return gcm.Open(nil, sealed[:gcm.NonceSize()], sealed[gcm.NonceSize():], nil)
+}
+
+// openCBC reads an initialisation vector and whole blocks, whose last octet
+// counts the octets of padding (XMLEnc 1.1 section 5.2.3). The others may be
+// anything.
+func openCBC(key, sealed []byte) ([]byte, error) {
+	if len(sealed) < 2*aes.BlockSize || len(sealed)%aes.BlockSize != 0 {
+		return nil, errors.New("the ciphertext is not whole blocks")
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	plain := make([]byte, len(sealed)-aes.BlockSize)
+	cipher.NewCBCDecrypter(block, sealed[:aes.BlockSize]).CryptBlocks(plain, sealed[aes.BlockSize:])
+	padding := int(plain[len(plain)-1])
+	if subtle.ConstantTimeLessOrEq(1, padding)&subtle.ConstantTimeLessOrEq(padding, aes.BlockSize) != 1 {
+		return nil, errors.New("the padding is wrong")
+	}
+	return plain[:len(plain)-padding], nil
+}
