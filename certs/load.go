@@ -6,15 +6,18 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 
 	"github.com/samlet-id/samlet/identity"
 )
 
-// The least sizes, in bits, of keys that samlet holds or trusts (NIST SP
-// 800-131A: 112 bits of security).
+// The sizes, in bits, of keys that samlet holds or trusts (NIST SP 800-131A: 112
+// bits of security). A peer's RSA key is bounded above too, since the time that a
+// verification takes grows with its square.
 const (
 	MinRSABits = 2048
+	MaxRSABits = 16384
 	MinECBits  = 256
 )
 
@@ -60,12 +63,12 @@ func Load(id string, use Use, state State, keyPEM, certPEM []byte) (Key, error) 
 	return k, nil
 }
 
-var errEncryptionRSA = fmt.Errorf("only RSA keys can decrypt")
+var errEncryptionRSA = errors.New("only RSA keys can decrypt")
 
 // check holds for every Key that this package hands out or puts into a Ring.
 func (k Key) check() error {
 	if k.Certificate == nil || (k.Signer != nil) == (k.Decrypter != nil) || (k.Use == Signing) != (k.Signer != nil) {
-		return invalid("The key %q cannot be used: %w.", k.ID, fmt.Errorf("it needs a certificate and a private key for its one use"))
+		return invalid("The key %q cannot be used: %w.", k.ID, errors.New("it needs a certificate and a private key for its one use"))
 	}
 	public := k.Public()
 	if err := CheckPublic(public); err != nil {
@@ -86,7 +89,7 @@ func (k Key) check() error {
 }
 
 // CheckPublic reports why a public key must not be relied on: an algorithm that
-// SAML signatures here do not use, or a size below MinRSABits or MinECBits. The
+// SAML signatures here do not use, or a size out of bounds. The
 // error ends a sentence; it is a plain one, since only the caller knows whose
 // key it is.
 func CheckPublic(public crypto.PublicKey) error {
@@ -94,6 +97,9 @@ func CheckPublic(public crypto.PublicKey) error {
 	case *rsa.PublicKey:
 		if p.N.BitLen() < MinRSABits {
 			return fmt.Errorf("its RSA key has %d bits, at least %d are needed", p.N.BitLen(), MinRSABits)
+		}
+		if p.N.BitLen() > MaxRSABits {
+			return fmt.Errorf("its RSA key has %d bits, at most %d are taken", p.N.BitLen(), MaxRSABits)
 		}
 		return nil
 	case *ecdsa.PublicKey:
@@ -113,7 +119,7 @@ func parsePrivate(b []byte) (crypto.Signer, error) {
 	var parsed crypto.PrivateKey
 	switch {
 	case block.Type == pemEncrypted || block.Headers["DEK-Info"] != "":
-		return nil, fmt.Errorf("it is protected by a passphrase")
+		return nil, errors.New("it is protected by a passphrase")
 	case block.Type == pemPKCS1:
 		parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes)
 	case block.Type == pemSEC1:

@@ -77,15 +77,3 @@ func formatDuration(d time.Duration) string {
 	}
 	return fmt.Sprintf("PT%dS", d/time.Second)
 }
-
-// parseTime reads an xs:dateTime. SAML has it in UTC (SAML Core 1.3.3); one
-// without a zone is taken as UTC.
-func parseTime(s string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		if t, err = time.Parse("2006-01-02T15:04:05.999999999", s); err != nil {
-			return time.Time{}, fmt.Errorf("%q is no xs:dateTime", s)
-		}
-	}
-	return t.UTC(), nil
-}

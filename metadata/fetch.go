@@ -18,7 +18,7 @@ import (
 
 // The limits of Fetch where FetchOptions name none.
 const (
-	DefaultMaxBytes = 8 << 20
+	DefaultMaxBytes = 1 << 20 // as much as Parse reads
 	DefaultTimeout  = 20 * time.Second
 	maxRedirects    = 5
 )

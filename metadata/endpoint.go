@@ -1,0 +1,134 @@
+package metadata
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/samlet-id/samlet/identity"
+)
+
+// Find returns the first endpoint of the first binding that is offered.
+func Find(endpoints []Endpoint, bindings ...string) (Endpoint, bool) {
+	for _, b := range bindings {
+		for _, e := range endpoints {
+			if e.Binding == b {
+				return e, true
+			}
+		}
+	}
+	return Endpoint{}, false
+}
+
+// responseEndpoints are those to which a Response can be sent: by HTTP-POST, the
+// one binding that is served for it. HTTP-Redirect must never carry one (SAML
+// Profiles 4.1.2), whatever the metadata says.
+func (sp *SP) responseEndpoints() []IndexedEndpoint {
+	var found []IndexedEndpoint
+	for _, e := range sp.ACS {
+		if e.Binding == identity.BindingPOST {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// AssertionConsumerService returns where the Response to an AuthnRequest goes
+// (SAML Core 3.4.1): to the endpoint whose Location is url, octet for octet; or
+// to the one with that index; or, where the request names neither, to the
+// default of SAML Metadata 2.2.3. A request must not name both. An empty
+// protocolBinding leaves the binding to us.
+//
+// Errors are of KindInvalid with code "sp.acs_mismatch" if nothing that is
+// registered is named, "sp.acs_both", or "sp.binding" if the binding cannot
+// carry a Response here.
+func (sp *SP) AssertionConsumerService(url string, index *int, protocolBinding string) (Endpoint, error) {
+	if url != "" && index != nil {
+		return Endpoint{}, acsError("sp.acs_both",
+			"The application's request names its AssertionConsumerService twice.", "AssertionConsumerServiceURL and AssertionConsumerServiceIndex", "one of them")
+	}
+	if protocolBinding != "" && protocolBinding != identity.BindingPOST {
+		return Endpoint{}, acsError("sp.binding",
+			"The application asks for its answer in a way that is not supported.", protocolBinding, identity.BindingPOST)
+	}
+	endpoints := sp.responseEndpoints()
+	if url == "" && index == nil {
+		return defaultEndpoint(endpoints)
+	}
+	named := func(e IndexedEndpoint) bool {
+		if index != nil {
+			return e.Index == *index
+		}
+		return e.Location == url
+	}
+	for _, e := range endpoints {
+		if named(e) {
+			return e.Endpoint, nil
+		}
+	}
+	for _, e := range sp.ACS {
+		if named(e) {
+			return Endpoint{}, acsError("sp.binding",
+				"The application asks for its answer at an address that takes none by HTTP-POST.", e.Binding, identity.BindingPOST)
+		}
+	}
+	seen := url
+	if index != nil {
+		seen = "index " + strconv.Itoa(*index)
+	}
+	return Endpoint{}, acsError("sp.acs_mismatch",
+		"The application asks for its answer at an address that is not registered for it.", seen, locations(endpoints))
+}
+
+// defaultEndpoint applies SAML Metadata 2.2.3: the first that says it is the
+// default, else the first that does not say it is not, else the first.
+func defaultEndpoint(endpoints []IndexedEndpoint) (Endpoint, error) {
+	for _, want := range []identity.Switch{identity.On, identity.Auto, identity.Off} {
+		for _, e := range endpoints {
+			if e.IsDefault == want {
+				return e.Endpoint, nil
+			}
+		}
+	}
+	return Endpoint{}, acsError("sp.acs_mismatch", "The application has no registered address for its answer.", "", "an AssertionConsumerService with HTTP-POST")
+}
+
+// AttributeConsumingService returns the set of attributes that a request asks
+// for by index, or the default of SAML Metadata 2.2.3 for a nil index. It
+// reports false if there is no such set.
+func (sp *SP) AttributeConsumingService(index *int) (AttributeConsumingService, bool) {
+	if index != nil {
+		for _, s := range sp.AttributeConsumingServices {
+			if s.Index == *index {
+				return s, true
+			}
+		}
+		return AttributeConsumingService{}, false
+	}
+	for _, want := range []identity.Switch{identity.On, identity.Auto, identity.Off} {
+		for _, s := range sp.AttributeConsumingServices {
+			if s.IsDefault == want {
+				return s, true
+			}
+		}
+	}
+	return AttributeConsumingService{}, false
+}
+
+func acsError(code identity.Code, msg, seen, expected string) error {
+	return &identity.Error{Kind: identity.KindInvalid, Code: code, Who: identity.WhoVendor, Msg: msg, Seen: seen, Expected: expected}
+}
+
+// locations lists what is registered, at most three.
+func locations(endpoints []IndexedEndpoint) string {
+	s := ""
+	for i, e := range endpoints {
+		if i == 3 {
+			return fmt.Sprintf("%s or %d more", s, len(endpoints)-i)
+		}
+		if i > 0 {
+			s += " or "
+		}
+		s += e.Location
+	}
+	return s
+}
