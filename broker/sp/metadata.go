@@ -1,0 +1,38 @@
+package sp
+
+import (
+	"fmt"
+
+	"github.com/samlet-id/samlet/certs"
+	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/metadata"
+)
+
+// Metadata returns what the IdP has to know of us, signed (SAML Metadata 2.4.4).
+// It says what New was told, so that the document and the behaviour agree.
+func (c *Connector) Metadata() ([]byte, error) {
+	signing := c.cfg.Keys.Signing()
+	doc, err := metadata.WriteSP(metadata.SPConfig{
+		EntityID: c.cfg.EntityID,
+		ACS: []metadata.IndexedEndpoint{{
+			Endpoint: metadata.Endpoint{Binding: identity.BindingPOST, Location: c.cfg.ACS}, IsDefault: identity.On,
+		}},
+		Signing: c.cfg.Keys.Published(certs.Signing), Encryption: c.cfg.Keys.Published(certs.Encryption),
+		NameIDFormats:       c.nameIDFormats(),
+		AuthnRequestsSigned: c.signsRequests(), WantAssertionsSigned: c.cfg.RequireSignedAssertion,
+		DisplayName: c.cfg.DisplayName, Now: c.cfg.Now, SignWith: &signing,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("writing the metadata for %q: %w", c.issuer, err)
+	}
+	return doc, nil
+}
+
+// nameIDFormats lists the formats by which a person is recognised again, the
+// best first. Transient is none of them.
+func (c *Connector) nameIDFormats() []identity.Format {
+	if c.cfg.NameIDFormat != "" {
+		return []identity.Format{c.cfg.NameIDFormat}
+	}
+	return []identity.Format{identity.FormatPersistent, identity.FormatEmail, identity.FormatUnspecified}
+}

@@ -1,0 +1,85 @@
+package sp
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/internal/xmlsec"
+)
+
+// The status codes that have a meaning of their own here (SAML Core 3.2.2.2).
+const (
+	statusPrefix         = "urn:oasis:names:tc:SAML:2.0:status:"
+	statusSuccess        = statusPrefix + "Success"
+	statusRequester      = statusPrefix + "Requester"
+	statusVersion        = statusPrefix + "VersionMismatch"
+	statusNoPassive      = statusPrefix + "NoPassive"
+	statusNoAuthnContext = statusPrefix + "NoAuthnContext"
+	statusAuthnFailed    = statusPrefix + "AuthnFailed"
+	statusRequestDenied  = statusPrefix + "RequestDenied"
+)
+
+// maxStatusMessage bounds, in bytes, how much of a StatusMessage is passed on.
+const maxStatusMessage = 200
+
+// checkStatus passes a Response on only if it says Success at the top level, and
+// turns every other status into an Error: the kind by the second-level code,
+// their own words in Seen. No assertion is read then (SAML Core 3.2.2).
+func checkStatus(response *xmlsec.Element) error {
+	status := response.Child(xmlsec.NSProtocol, "Status")
+	top := status.Child(xmlsec.NSProtocol, "StatusCode")
+	if top == nil {
+		return malformed("no StatusCode", "a Status with a StatusCode")
+	}
+	code := top.Attr("Value")
+	if code == statusSuccess {
+		return nil
+	}
+	second := top.Child(xmlsec.NSProtocol, "StatusCode").Attr("Value")
+	seen := strings.TrimPrefix(code, statusPrefix)
+	if second != "" {
+		seen += "/" + strings.TrimPrefix(second, statusPrefix)
+	}
+	if words := statusMessage(status); words != "" {
+		seen += ": " + words
+	}
+	kind, msg := meaning(code, second)
+	return upstream("up.status", kind, msg, seen, "Success")
+}
+
+// meaning says what a refusal comes to for the person and for whoever asked us.
+func meaning(code, second string) (identity.Kind, string) {
+	switch second {
+	case statusNoPassive:
+		return identity.KindNeedsInteraction, "Your organization has to ask you something before you can go on."
+	case statusNoAuthnContext:
+		return identity.KindContextUnmet, "Your organization cannot sign you in in the way that was asked for."
+	case statusAuthnFailed, statusRequestDenied:
+		return identity.KindDenied, "The sign-in at your organization was cancelled or refused."
+	}
+	switch code {
+	case statusRequester, statusVersion:
+		return identity.KindInvalid, "Your organization's sign-in service did not accept our question."
+	}
+	return identity.KindDenied, "Your organization's sign-in service refused to sign you in."
+}
+
+// statusMessage returns their explanation in a form that is safe to show to an
+// operator: one line, bounded. It may come from an unsigned Response.
+func statusMessage(status *xmlsec.Element) string {
+	text, err := status.Child(xmlsec.NSProtocol, "StatusMessage").Text()
+	if err != nil {
+		return ""
+	}
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, strings.TrimSpace(text))
+	if len(text) > maxStatusMessage {
+		return strings.ToValidUTF8(text[:maxStatusMessage], "") + "…"
+	}
+	return text
+}
