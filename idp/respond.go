@@ -1,0 +1,189 @@
+package idp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/samlet-id/samlet/binding"
+	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/internal/web"
+	"github.com/samlet-id/samlet/internal/xmlsec"
+)
+
+// Respond returns the message that tells the service provider of req what a
+// says: a Response with one assertion, signed, and encrypted where that is due
+// (SAML Profiles 4.1.4.2). It releases exactly what is in a. An answer that does
+// not answer the question is an identity.Error, to be given to Refuse.
+func (p *Provider) Respond(ctx context.Context, req identity.AuthnRequest, a identity.Assertion) (binding.Message, error) {
+	to, err := p.addressee(ctx, req)
+	if err != nil {
+		return binding.Message{}, err
+	}
+	if err := checkAnswer(req, to.state.Subject, a); err != nil {
+		return binding.Message{}, err
+	}
+	octets, err := p.success(to, a)
+	if err != nil {
+		return binding.Message{}, fmt.Errorf("writing the response: %w", err)
+	}
+	return binding.Post(to.state.ACS, binding.ParamResponse, octets, to.state.RelayState), nil
+}
+
+// Refuse returns the message that tells the service provider of req why there is
+// no assertion: a signed Response whose status says so to machines, and whose
+// StatusMessage carries our code and the request ID.
+func (p *Provider) Refuse(ctx context.Context, req identity.AuthnRequest, why error) (binding.Message, error) {
+	to, err := p.addressee(ctx, req)
+	if err != nil {
+		return binding.Message{}, err
+	}
+	octets, err := p.failure(to, statusOf(identity.AsError(why), web.RequestID(ctx)))
+	if err != nil {
+		return binding.Message{}, fmt.Errorf("writing the response: %w", err)
+	}
+	return binding.Post(to.state.ACS, binding.ParamResponse, octets, to.state.RelayState), nil
+}
+
+// addressee is where an answer goes.
+type addressee struct {
+	party Party
+	state state
+	now   time.Time
+}
+
+// addressee finds it. The endpoint is held against the metadata once more: it may
+// have left it since the request.
+func (p *Provider) addressee(ctx context.Context, req identity.AuthnRequest) (addressee, error) {
+	to := addressee{now: p.cfg.Now()}
+	if err := json.Unmarshal(req.State, &to.state); err != nil {
+		return addressee{}, fmt.Errorf("reading what was kept of the request: %w", err)
+	}
+	var err error
+	if to.party, err = p.party(ctx, req.Audience); err != nil {
+		return addressee{}, err
+	}
+	_, err = to.party.Metadata.SP.AssertionConsumerService(to.state.ACS, nil, identity.BindingPOST)
+	return to, err
+}
+
+// respond sends the answer, or the refusal where there is none.
+func (p *Provider) respond(w http.ResponseWriter, r *http.Request, req identity.AuthnRequest, a identity.Assertion) error {
+	msg, err := p.Respond(r.Context(), req, a)
+	if err != nil {
+		return p.refuse(w, r, req, err)
+	}
+	return p.cfg.Web.Send(w, r, msg.URL, msg.Form)
+}
+
+// refuse sends the refusal to the service provider. This is where it is logged,
+// since no error is returned then; if it cannot be sent, the person learns of it
+// instead.
+func (p *Provider) refuse(w http.ResponseWriter, r *http.Request, req identity.AuthnRequest, why error) error {
+	ctx := r.Context()
+	msg, err := p.Refuse(ctx, req, why)
+	if err != nil {
+		return fmt.Errorf("refusing a request (%w): %w", why, err)
+	}
+	e := identity.AsError(why)
+	level := slog.LevelInfo
+	if e.Kind == identity.KindInternal || e.Kind == identity.KindUnavailable {
+		level = slog.LevelError
+	}
+	p.cfg.Log.LogAttrs(ctx, level, "request refused",
+		slog.String("request_id", web.RequestID(ctx)), slog.String("relying_party", string(req.RelyingParty)),
+		slog.String("code", string(e.Code)), slog.String("kind", e.Kind.String()),
+		slog.String("seen", e.Seen), slog.String("expected", e.Expected), slog.String("err", why.Error()))
+	return p.cfg.Web.Send(w, r, msg.URL, msg.Form)
+}
+
+// success writes a Response with an assertion: one that is encrypted is signed
+// first, as a document of its own, and the Response afterwards (SAML Core 6.2).
+func (p *Provider) success(to addressee, a identity.Assertion) ([]byte, error) {
+	signAssertion, signResponse := to.party.signs()
+	if !signAssertion && !signResponse {
+		return nil, errors.New("the configuration forbids every signature")
+	}
+	encryptTo, err := to.party.encryption()
+	if err != nil {
+		return nil, err
+	}
+	w, err := p.openResponse(to, signResponse)
+	if err != nil {
+		return nil, err
+	}
+	status{top: statusSuccess}.write(w)
+	if encryptTo == nil {
+		if err := p.assertion(w, to, a, signAssertion); err != nil {
+			return nil, err
+		}
+	} else {
+		plain, err := p.assertionAlone(to, a, signAssertion)
+		if err != nil {
+			return nil, err
+		}
+		w.Open("saml:EncryptedAssertion")
+		w.EncryptedData(plain, *encryptTo, p.cfg.Rand)
+		w.Close()
+	}
+	w.Close()
+	if encryptTo != nil && !signResponse { // the signature is inside, and encrypted
+		return w.Bytes()
+	}
+	return w.Sign(p.cfg.Keys.Signing(), 0)
+}
+
+// assertionAlone writes the assertion as a document.
+func (p *Provider) assertionAlone(to addressee, a identity.Assertion, sign bool) ([]byte, error) {
+	w := xmlsec.NewWriter()
+	if err := p.assertion(w, to, a, sign); err != nil {
+		return nil, err
+	}
+	if sign {
+		return w.Sign(p.cfg.Keys.Signing(), 0)
+	}
+	return w.Bytes()
+}
+
+// failure writes a Response without an assertion (SAML Profiles 4.1.4.2). It is
+// always signed, whatever the rule for assertions, so that nobody else can end a
+// person's login in our name.
+func (p *Provider) failure(to addressee, s status) ([]byte, error) {
+	w, err := p.openResponse(to, true)
+	if err != nil {
+		return nil, err
+	}
+	s.write(w)
+	w.Close()
+	return w.Sign(p.cfg.Keys.Signing(), 0)
+}
+
+// openResponse writes a samlp:Response up to its Status (SAML Core 3.2.2).
+func (p *Provider) openResponse(to addressee, sign bool) (*xmlsec.Writer, error) {
+	id, err := identity.NewMessageID(p.cfg.Rand)
+	if err != nil {
+		return nil, err
+	}
+	w := xmlsec.NewWriter()
+	w.Open("samlp:Response",
+		"ID", id,
+		"Version", "2.0",
+		"IssueInstant", xmlsec.FormatTime(to.now),
+		"Destination", to.state.ACS,
+		"InResponseTo", to.state.InResponseTo)
+	w.Element("saml:Issuer", string(p.cfg.EntityID))
+	if sign {
+		w.SignatureSlot()
+	}
+	return w, nil
+}
+
+// signs says what is signed towards a service provider; see the package comment.
+func (p Party) signs() (assertion, response bool) {
+	assertion = p.Sign.Assertion == identity.On || p.Sign.Assertion == identity.Auto && p.Metadata.SP.WantAssertionsSigned
+	return assertion, p.Sign.Response != identity.Off
+}

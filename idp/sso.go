@@ -1,0 +1,166 @@
+package idp
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/samlet-id/samlet/binding"
+	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/internal/xmlsec"
+)
+
+// maxAge is how old a request may be on arrival, beside the tolerated skew. A
+// person may look at a page of the application for a while before the browser
+// sends the form on.
+const maxAge = 5 * time.Minute
+
+// sso is the SingleSignOnService (SAML Profiles 4.1.3): it takes an AuthnRequest
+// by HTTP-Redirect or HTTP-POST. Errors that it returns are for the person at the
+// browser alone; see the package comment.
+func (p *Provider) sso(w http.ResponseWriter, r *http.Request) error {
+	in, err := binding.Receive(w, r, 0)
+	if err != nil {
+		return err
+	}
+	msg, err := binding.Decode(in, binding.ParamRequest)
+	if err != nil {
+		return err
+	}
+	rq, party, err := p.authenticate(r.Context(), msg)
+	if err != nil {
+		return err
+	}
+	acs, err := selectEndpoint(rq, party.Metadata.SP)
+	if err != nil {
+		return err
+	}
+	req, err := p.ask(rq, party, acs, msg)
+	if err != nil {
+		return err
+	}
+	if err := p.check(rq, party); err != nil {
+		return p.refuse(w, r, req, err)
+	}
+	out, err := p.cfg.Authenticator.Start(w, r, req)
+	if err != nil {
+		return p.refuse(w, r, req, err)
+	}
+	if out.Redirect != "" {
+		p.cfg.Web.Redirect(w, r, out.Redirect)
+		return nil
+	}
+	return p.respond(w, r, req, out.Assertion)
+}
+
+// resume is where the browser comes back to when the login has ended.
+func (p *Provider) resume(w http.ResponseWriter, r *http.Request) error {
+	req, a, err := p.cfg.Authenticator.Result(w, r)
+	switch {
+	case err != nil && req.Resume == "":
+		return err
+	case err != nil:
+		return p.refuse(w, r, req, err)
+	}
+	return p.respond(w, r, req, a)
+}
+
+// authenticate returns the request in msg and the service provider that sent it,
+// as far as signatures can tell. Where a signature is inside of the XML, the
+// request is read anew from the very octets that it covers.
+func (p *Provider) authenticate(ctx context.Context, msg binding.SAML) (*authnRequest, Party, error) {
+	doc, err := xmlsec.Parse(msg.XML, xmlsec.RequestLimits())
+	if err != nil {
+		return nil, Party{}, err
+	}
+	rq, err := parseAuthnRequest(doc.Root())
+	if err != nil {
+		return nil, Party{}, err
+	}
+	party, err := p.party(ctx, rq.Issuer)
+	if err != nil {
+		return nil, Party{}, err
+	}
+	signed := false
+	if doc.HasSignature(doc.Root()) {
+		e, err := doc.Verify(doc.Root(), xmlsec.Trust{Keys: party.Metadata.SP.Signing})
+		if err != nil {
+			return nil, Party{}, badSignature(party, err)
+		}
+		if rq, err = parseAuthnRequest(e); err != nil {
+			return nil, Party{}, err
+		}
+		// On Redirect it is no substitute for one over the query, which covers
+		// the RelayState, too (SAML Bindings 3.4.4.1).
+		signed = msg.Binding == identity.BindingPOST
+	}
+	if len(msg.Signature) > 0 {
+		if err := msg.VerifyQuery(party.Metadata.SP.Signing); err != nil {
+			return nil, Party{}, badSignature(party, err)
+		}
+		signed = true
+	}
+	if !signed && p.requiresSignature(party) {
+		return nil, Party{}, &identity.Error{
+			Kind: identity.KindInvalid, Code: "sp.unsigned", Who: identity.WhoVendor,
+			Msg: "The application must sign its requests, and this one is not signed.", Seen: string(rq.Issuer), Expected: "a signature",
+		}
+	}
+	return rq, party, p.checkDestination(rq, signed)
+}
+
+// party looks the service provider up (Shibboleth: SAML metadata lookup).
+func (p *Provider) party(ctx context.Context, id identity.EntityID) (Party, error) {
+	party, err := p.cfg.Party(ctx, id)
+	if err != nil && identity.KindOf(err) != identity.KindNotFound {
+		return Party{}, fmt.Errorf("looking up a service provider: %w", err)
+	}
+	if err == nil && party.EntityID == id && party.Metadata != nil && party.Metadata.SP != nil && !party.Disabled {
+		return party, nil
+	}
+	expected := ""
+	if err != nil {
+		expected = identity.AsError(err).Expected
+	}
+	return Party{}, &identity.Error{
+		Kind: identity.KindNotFound, Code: "sp.unknown", Who: identity.WhoOperator,
+		Msg: "This sign-in service does not know the application that sent you here.", Seen: string(id), Expected: expected, Err: err,
+	}
+}
+
+func (p *Provider) requiresSignature(party Party) bool {
+	switch party.Sign.RequireRequests {
+	case identity.On:
+		return true
+	case identity.Off:
+		return false
+	case identity.Auto:
+		return p.cfg.RequireSignedRequests || party.Metadata.SP.AuthnRequestsSigned
+	}
+	return true
+}
+
+// badSignature says which keys were tried; the cause says what failed.
+func badSignature(party Party, err error) error {
+	return &identity.Error{
+		Kind: identity.KindInvalid, Code: "sp.signature", Who: identity.WhoVendor,
+		Msg:      "The signature of the application's request could not be verified.",
+		Seen:     string(identity.CodeOf(err)),
+		Expected: fmt.Sprintf("a signature by one of the %d signing keys in the metadata of %s", len(party.Metadata.SP.Signing), party.EntityID),
+		Err:      err,
+	}
+}
+
+// checkDestination refuses what was meant for another address, so that a message
+// cannot be passed on to us (SAML Core 3.2.1). A signed one has to name its
+// address (SAML Bindings 3.4.5.2, 3.5.5.2).
+func (p *Provider) checkDestination(rq *authnRequest, signed bool) error {
+	if rq.Destination == p.ssoURL || rq.Destination == "" && !signed {
+		return nil
+	}
+	return &identity.Error{
+		Kind: identity.KindInvalid, Code: "sp.destination", Who: identity.WhoVendor,
+		Msg: "The application's request was meant for another address.", Seen: rq.Destination, Expected: p.ssoURL,
+	}
+}
