@@ -1,0 +1,246 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/samlet-id/samlet/identity"
+)
+
+// checkConfig adds a fault for everything in c that can be judged without
+// opening another file.
+func (d *decoder) checkConfig(c *Config) {
+	if c.Version != 1 {
+		d.faultAt("version", "this samlet reads version 1, got %d", c.Version)
+	}
+	d.checkServer(c)
+	d.oneOf("store.driver", c.Store.Driver, "sqlite", "postgres")
+	d.oneOf("log.format", c.Log.Format, "text", "json")
+	if _, err := parseLevel(c.Log.Level); err != nil {
+		d.faultAt("log.level", "%v", err)
+	}
+	if !absoluteURI(c.IDP.EntityID) {
+		d.faultAt("idp.entity_id", "an entityID is an absolute URI of at most 256 characters, got %q", c.IDP.EntityID)
+	}
+	d.checkKeys(c.Keys)
+	names := d.checkAttributes(c)
+	d.checkServiceProviders(c.ServiceProviders, names)
+	d.checkConnections(c.Connections, names)
+	for i, m := range c.Authentication.Methods {
+		d.oneOf(fmt.Sprintf("authentication.methods[%d].id", i), m.ID, "password")
+	}
+}
+
+func (d *decoder) checkServer(c *Config) {
+	if _, err := parseBaseURL(c.Server.BaseURL); err != nil {
+		d.faultAt("server.base_url", "%v", err)
+	}
+	if _, _, err := net.SplitHostPort(c.Server.Listen); err != nil {
+		d.faultAt("server.listen", "want host:port or :port, got %q", c.Server.Listen)
+	}
+	for i, p := range c.Server.TrustedProxies {
+		if _, err := netip.ParsePrefix(p); err != nil {
+			d.faultAt(fmt.Sprintf("server.trusted_proxies[%d]", i), "want a network such as 10.0.0.0/8, got %q", p)
+		}
+	}
+	d.oneOf("server.tls.mode", c.Server.TLS.Mode, "off", "files")
+	if c.Server.TLS.Mode == "files" && (c.Server.TLS.CertFile == "" || c.Server.TLS.KeyFile == "") {
+		d.faultAt("server.tls", "mode files needs cert_file and key_file")
+	}
+}
+
+// parseBaseURL parses the public origin of samlet. Plain http is accepted on
+// loopback addresses alone.
+func parseBaseURL(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	switch {
+	case s == "":
+		return nil, errors.New("base_url is missing: the public origin of samlet, such as https://login.example.test")
+	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
+		return nil, fmt.Errorf("want an origin such as https://login.example.test, got %q", s)
+	case u.Scheme == "https":
+		return u, nil
+	case u.Scheme == "http" && loopback(u.Hostname()):
+		return u, nil
+	case u.Scheme == "http":
+		return nil, fmt.Errorf("http is for development on loopback alone; want https, got %q", s)
+	}
+	return nil, fmt.Errorf("want https, got %q", s)
+}
+
+// loopback reports whether host is a loopback address or a name that RFC 6761
+// (6.3) keeps for one.
+func loopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+func absoluteURI(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.IsAbs() && len(s) <= 256
+}
+
+func (d *decoder) checkKeys(keys []KeyConfig) {
+	seen, active := map[string]bool{}, map[string]bool{}
+	for i, k := range keys {
+		at := fmt.Sprintf("keys[%d]", i)
+		d.checkID(at, k.ID, seen)
+		d.oneOf(at+".use", k.Use, "signing", "encryption")
+		d.oneOf(at+".state", k.State, "active", "next", "retiring", "retired")
+		if k.Key == "" || k.Cert == "" {
+			d.faultAt(at, "a key needs both key and cert")
+		}
+		if k.State == "active" && active[k.Use] {
+			d.faultAt(at+".state", "a second active %s key; only one can be active", k.Use)
+		}
+		active[k.Use] = active[k.Use] || k.State == "active"
+	}
+	if !active["signing"] {
+		d.faultAt("keys", "there is no active signing key; `samlet init` makes one")
+	}
+}
+
+// checkAttributes returns the canonical names that are known.
+func (d *decoder) checkAttributes(c *Config) []string {
+	seen := map[string]bool{}
+	for i, a := range c.Attributes {
+		at := fmt.Sprintf("attributes[%d]", i)
+		d.checkID(at, a.ID, seen)
+		d.oneOf(at+".type", a.Type, "", "string", "email", "string_list")
+		d.oneOf(at+".name_format", a.NameFormat, "", "uri", "basic", "unspecified")
+	}
+	catalogue, err := catalogueOf(c)
+	if err != nil {
+		d.faultAt("attributes", "%v", err)
+		return nil
+	}
+	var names []string
+	for _, a := range catalogue.All() {
+		names = append(names, string(a.Name))
+	}
+	return names
+}
+
+func (d *decoder) checkServiceProviders(sps []ServiceProviderConfig, names []string) {
+	seen := map[string]bool{}
+	for i, sp := range sps {
+		at := fmt.Sprintf("service_providers[%d]", i)
+		d.checkID(at, sp.ID, seen)
+		d.checkSource(at+".metadata", sp.Metadata)
+		d.oneOf(at+".name_id.format", sp.NameID.Format, "", "persistent", "transient", "email", "unspecified")
+		d.knownAttribute(at+".name_id.source", sp.NameID.Source, names)
+		d.oneOf(at+".encrypt.mode", sp.Encrypt.Mode, "", "off", "if_available", "required")
+		if sp.ReleaseRequested && len(sp.Release) > 0 {
+			d.faultAt(at+".release_requested", "either release lists the attributes or release_requested lets the metadata decide, not both")
+		}
+		for j, r := range sp.Release {
+			rule := fmt.Sprintf("%s.release[%d]", at, j)
+			if r.Attribute == "" {
+				d.faultAt(rule, "attribute is missing")
+			}
+			d.knownAttribute(rule+".attribute", r.Attribute, names)
+			d.oneOf(rule+".name_format", r.NameFormat, "", "uri", "basic", "unspecified")
+			for k, glob := range r.Only {
+				if _, err := path.Match(glob, ""); err != nil {
+					d.faultAt(fmt.Sprintf("%s.only[%d]", rule, k), "%q is no pattern: %v", glob, err)
+				}
+			}
+		}
+	}
+}
+
+func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
+	seen, domains := map[string]bool{}, map[string]bool{}
+	for i, c := range conns {
+		at := fmt.Sprintf("connections[%d]", i)
+		d.checkID(at, c.ID, seen)
+		d.oneOf(at+".type", c.Type, "local", "saml")
+		switch {
+		case c.Type == "saml":
+			d.checkSource(at+".metadata", c.Metadata)
+		case c.Type == "local" && c.ID != string(identity.LocalConnection):
+			d.faultAt(at+".id", "the connection of type local has the id %q", identity.LocalConnection)
+		case c.ID == string(identity.LocalConnection) && c.Type != "local":
+			d.faultAt(at+".id", "the id %q is kept for the connection of type local", identity.LocalConnection)
+		}
+		for j, domain := range c.EmailDomains {
+			here := fmt.Sprintf("%s.email_domains[%d]", at, j)
+			switch {
+			case domain == "" || domain != strings.ToLower(domain) || strings.ContainsAny(domain, "@/: *"):
+				d.faultAt(here, "want a mail domain in lower case such as partner.test, got %q", domain)
+			case domains[domain]:
+				d.faultAt(here, "%q belongs to another connection already", domain)
+			}
+			domains[domain] = true
+		}
+		for j, m := range c.Map {
+			rule := fmt.Sprintf("%s.map[%d]", at, j)
+			d.knownAttribute(rule+".to", m.To, names)
+			if m.To == "" || len(m.From) == 0 && m.Value == "" {
+				d.faultAt(rule, "a rule needs to, and from or value")
+			}
+		}
+	}
+}
+
+func (d *decoder) checkSource(at string, m MetadataSource) {
+	n := 0
+	for _, given := range []bool{m.URL != "", m.File != "" && m.URL == "", m.XML != "", m.Inline != nil} {
+		if given {
+			n++
+		}
+	}
+	if n != 1 {
+		d.faultAt(at, "want exactly one of file, url, xml and inline (file beside url is the fetched copy)")
+	}
+}
+
+func (d *decoder) checkID(at, id string, seen map[string]bool) {
+	switch {
+	case id == "":
+		d.faultAt(at, "id is missing")
+	case !identity.ValidSlug(id):
+		d.faultAt(at+".id", "want lower-case letters, digits, - and _, at most 64, got %q", id)
+	case seen[id]:
+		d.faultAt(at+".id", "the id %q is taken by an earlier entry", id)
+	}
+	seen[id] = true
+}
+
+func (d *decoder) knownAttribute(at, name string, names []string) {
+	if name == "" || slices.Contains(names, name) {
+		return
+	}
+	hint := "known are " + strings.Join(names, ", ")
+	if near := nearest(name, names); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	d.faultAt(at, "there is no attribute %q; %s", name, hint)
+}
+
+func (d *decoder) oneOf(at, got string, allowed ...string) {
+	if slices.Contains(allowed, got) {
+		return
+	}
+	allowed = slices.DeleteFunc(allowed, func(s string) bool { return s == "" })
+	d.faultAt(at, "want %s, got %q", strings.Join(allowed, " or "), got)
+}
+
+func parseLevel(s string) (slog.Level, error) {
+	var l slog.Level
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, s) {
+		return l, fmt.Errorf("want debug, info, warn or error, got %q", s)
+	}
+	err := l.UnmarshalText([]byte(s))
+	return l, err
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/samlet-id/samlet/identity"
+)
+
+func connectionCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "connection", Short: "Connections: where people come from"}
+	cmd.AddCommand(connectionListCommand(), connectionShowCommand(), connectionTestCommand())
+	return cmd
+}
+
+// connectionRow is one line of `connection list`; its JSON is stable.
+type connectionRow struct {
+	ID           string   `json:"id"`
+	Type         string   `json:"type"`
+	Name         string   `json:"name"`
+	EmailDomains []string `json:"email_domains"`
+	EntityID     string   `json:"entity_id,omitempty"`
+	Certificates []string `json:"certificates,omitempty"` // subject and end of validity
+	ACS          string   `json:"acs,omitempty"`          // ours, for the partner
+	SPMetadata   string   `json:"sp_metadata,omitempty"`  // ours, for the partner
+	Findings     []string `json:"findings,omitempty"`
+	Disabled     bool     `json:"disabled"`
+}
+
+func connectionRows(cmd *cobra.Command) ([]connectionRow, []string, error) {
+	snap, err := loadSnapshot(cmd.Context(), configPath(cmd))
+	if err != nil {
+		return nil, nil, err
+	}
+	var rows []connectionRow
+	for _, c := range snap.Connections {
+		row := connectionRow{ID: string(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains, Disabled: c.Disabled}
+		if row.EmailDomains == nil {
+			row.EmailDomains = []string{}
+		}
+		if c.Metadata != nil {
+			base := snap.Config.Server.BaseURL
+			row.EntityID, row.Findings = string(c.Metadata.EntityID), c.Metadata.Findings
+			row.ACS = base + pathACS + row.ID
+			row.SPMetadata = base + pathSPMetadata + row.ID + "/metadata"
+			for _, k := range c.Metadata.IDP.Certificates {
+				row.Certificates = append(row.Certificates, fmt.Sprintf("%s until %s", k.Certificate.Subject, k.Certificate.NotAfter.UTC().Format("2006-01-02")))
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows, snap.Warnings, nil
+}
+
+func connectionListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the connections",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			rows, missing, err := connectionRows(cmd)
+			if err != nil {
+				return err
+			}
+			err = printList(cmd, rows, "ID TYPE NAME DOMAINS ENTITYID", func(r connectionRow) []string {
+				return []string{r.ID, r.Type, r.Name, strings.Join(r.EmailDomains, ","), r.EntityID}
+			})
+			if err == nil && len(missing) > 0 {
+				return warnings{joinLines(missing)}
+			}
+			return err
+		},
+	}
+}
+
+func findConnection(cmd *cobra.Command, id string) (connectionRow, error) {
+	rows, missing, err := connectionRows(cmd)
+	if err != nil {
+		return connectionRow{}, err
+	}
+	var ids []string
+	for _, r := range rows {
+		if r.ID == id {
+			return r, nil
+		}
+		ids = append(ids, r.ID)
+	}
+	if len(missing) > 0 {
+		return connectionRow{}, &identity.Error{Kind: identity.KindUnavailable, Code: "cfg.metadata", Who: identity.WhoPartner, Msg: joinLines(missing)}
+	}
+	return connectionRow{}, errNoSuch("connection", id, ids)
+}
+
+func connectionShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "Show one connection, and what its partner needs from us",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := findConnection(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			if wantsJSON(cmd) {
+				return printJSON(cmd.OutOrStdout(), r)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "id            %s\ntype          %s\nname          %s\ndomains       %s\ndisabled      %t\n",
+				r.ID, r.Type, r.Name, strings.Join(r.EmailDomains, ", "), r.Disabled)
+			if r.EntityID == "" {
+				return nil
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "entityID      %s\ncertificates  %s\n\nFor the partner:\nmetadata      %s\nACS           %s\n",
+				r.EntityID, strings.Join(r.Certificates, "\n              "), r.SPMetadata, r.ACS)
+			return nil
+		},
+	}
+}
+
+func connectionTestCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "test ID",
+		Short: "Check a connection's metadata, and say where to try it in a browser",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := findConnection(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			cfg, _, err := readConfig(configPath(cmd))
+			if err != nil {
+				return err
+			}
+			if wantsJSON(cmd) {
+				if err := printJSON(cmd.OutOrStdout(), r); err != nil {
+					return err
+				}
+			} else {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s can be asked: %s\nTry it:  %s%s\n", r.ID, orLocal(r.EntityID), cfg.Server.BaseURL, pathTest)
+			}
+			if r.Disabled {
+				return warnings{r.ID + " is disabled"}
+			}
+			if len(r.Findings) > 0 {
+				return warnings{joinLines(r.Findings)}
+			}
+			return nil
+		},
+	}
+}
+
+func orLocal(entityID string) string {
+	if entityID == "" {
+		return "people sign in with samlet itself"
+	}
+	return entityID
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+
+	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/idp"
+)
+
+// directory finds relying parties by entityID and by slug. It never changes
+// once requests are answered.
+type directory struct {
+	byEntity map[identity.EntityID]idp.Party
+	bySlug   map[identity.RelyingPartyID]identity.RelyingParty
+}
+
+func newDirectory(parties []party) *directory {
+	d := &directory{byEntity: map[identity.EntityID]idp.Party{}, bySlug: map[identity.RelyingPartyID]identity.RelyingParty{}}
+	for _, p := range parties {
+		d.add(p)
+	}
+	return d
+}
+
+// add takes p in, unless it is disabled: a disabled party is as good as unknown.
+func (d *directory) add(p party) {
+	if p.Disabled {
+		return
+	}
+	d.byEntity[p.EntityID] = p.Party
+	d.bySlug[p.ID] = p.RelyingParty
+}
+
+// party finds by entityID. Where there is none the error names the nearest one
+// that is known.
+func (d *directory) party(_ context.Context, id identity.EntityID) (idp.Party, error) {
+	if p, ok := d.byEntity[id]; ok {
+		return p, nil
+	}
+	known := make([]string, 0, len(d.byEntity))
+	for k := range d.byEntity {
+		known = append(known, string(k))
+	}
+	return idp.Party{}, &identity.Error{
+		Kind: identity.KindNotFound, Code: "sp.unknown", Who: identity.WhoOperator,
+		Msg:  "This sign-in service does not know the application that sent you here.",
+		Seen: string(id), Expected: nearest(string(id), known),
+	}
+}
+
+// relyingParty finds by slug.
+func (d *directory) relyingParty(id identity.RelyingPartyID) (identity.RelyingParty, bool) {
+	p, ok := d.bySlug[id]
+	return p, ok
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/samlet-id/samlet/certs"
+	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/idp"
+	"github.com/samlet-id/samlet/metadata"
+)
+
+// snapshot is a configuration with everything it refers to: keys loaded,
+// metadata read and checked. It never changes; a reload makes a new one.
+type snapshot struct {
+	Config      *Config
+	Keys        *certs.Ring
+	Catalogue   *identity.Catalogue
+	Parties     []party
+	Connections []connection
+	Warnings    []string // what works without, such as metadata that could not be fetched
+	Files       []string // every file that was read
+	Digest      [32]byte // of every byte read, to tell whether anything changed
+}
+
+// party is one relying party of the snapshot.
+type party struct {
+	idp.Party
+	builtIn bool // not from config.yaml
+}
+
+// connection is one upstream of the snapshot.
+type connection struct {
+	identity.Connection
+	Metadata *metadata.Entity // nil for local
+	config   ConnectionConfig
+}
+
+// loadSnapshot reads the configuration at path and all it refers to. Metadata
+// that is only a URL comes from the copy of an earlier fetch, if there is one;
+// see refreshSnapshot.
+func loadSnapshot(ctx context.Context, path string) (*snapshot, error) {
+	return buildSnapshot(ctx, path, false)
+}
+
+// refreshSnapshot is loadSnapshot, but fetches metadata anew and falls back to
+// the copies.
+func refreshSnapshot(ctx context.Context, path string) (*snapshot, error) {
+	return buildSnapshot(ctx, path, true)
+}
+
+func buildSnapshot(ctx context.Context, path string, refresh bool) (*snapshot, error) {
+	cfg, d, err := readConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &snapshot{Config: cfg}
+	if s.Catalogue, err = catalogueOf(cfg); err != nil {
+		return nil, fmt.Errorf("reading the attributes: %w", err)
+	}
+	ring, keyErr := loadKeys(cfg, d)
+	s.Keys = ring
+	src := &sources{decoder: d, config: cfg, refresh: refresh}
+	s.loadParties(ctx, src)
+	s.loadConnections(ctx, src)
+	if len(d.faults) > 0 {
+		return nil, &configError{d.sorted()}
+	}
+	if keyErr != nil {
+		return nil, keyErr
+	}
+	s.Warnings, s.Files = src.warnings, d.files
+	d.sum.Sum(s.Digest[:0])
+	return s, nil
+}
+
+// catalogueOf builds the catalogue of attributes.
+func catalogueOf(cfg *Config) (*identity.Catalogue, error) {
+	rows := make([]identity.Attribute, len(cfg.Attributes))
+	for i, a := range cfg.Attributes {
+		rows[i] = identity.Attribute{
+			Name: identity.Name(a.ID), Label: a.Label, Type: a.Type, SAMLName: a.SAMLName,
+			NameFormat: nameFormat(a.NameFormat), FriendlyName: a.FriendlyName, OIDCClaim: a.OIDCClaim, LDAP: a.LDAP,
+		}
+	}
+	return identity.NewCatalogue(rows)
+}
+
+func nameFormat(s string) identity.NameFormat {
+	switch s {
+	case "uri":
+		return identity.NameFormatURI
+	case "basic":
+		return identity.NameFormatBasic
+	case "unspecified":
+		return identity.NameFormatUnspecified
+	}
+	return ""
+}
+
+func nameIDFormat(s string) identity.Format {
+	switch s {
+	case "persistent":
+		return identity.FormatPersistent
+	case "transient":
+		return identity.FormatTransient
+	case "email":
+		return identity.FormatEmail
+	case "unspecified":
+		return identity.FormatUnspecified
+	}
+	return ""
+}
+
+func (s *snapshot) loadParties(ctx context.Context, src *sources) {
+	seen := map[identity.EntityID]string{}
+	for i, c := range s.Config.ServiceProviders {
+		at := fmt.Sprintf("service_providers[%d].metadata", i)
+		entity := src.load(ctx, at, "sp-"+c.ID, c.Metadata, metadata.RoleSP)
+		if entity == nil {
+			continue
+		}
+		if other, taken := seen[entity.EntityID]; taken {
+			src.decoder.faultAt(at, "%s has the entityID %s, and so has %s", c.ID, entity.EntityID, other)
+			continue
+		}
+		seen[entity.EntityID] = c.ID
+		s.Parties = append(s.Parties, party{Party: idp.Party{RelyingParty: relyingParty(c, entity.EntityID), Metadata: entity}})
+	}
+}
+
+func relyingParty(c ServiceProviderConfig, entityID identity.EntityID) identity.RelyingParty {
+	p := identity.RelyingParty{
+		ID: identity.RelyingPartyID(c.ID), EntityID: entityID, Name: c.Name, Disabled: c.Disabled,
+		NameID:           identity.NameIDRule{Format: nameIDFormat(c.NameID.Format), Source: identity.Name(c.NameID.Source)},
+		ReleaseRequested: c.ReleaseRequested,
+		Sign: identity.SignRule{
+			Assertion: switchOf(c.Sign.Assertion), Response: switchOf(c.Sign.Response),
+			RequireRequests: switchOf(c.Sign.RequireSignedRequests),
+		},
+		SessionLifetime: time.Duration(c.Session.Lifetime),
+	}
+	for _, r := range c.Release {
+		p.Release = append(p.Release, identity.ReleaseRule{
+			Attribute: identity.Name(r.Attribute), As: r.As, NameFormat: nameFormat(r.NameFormat), Only: r.Only,
+		})
+	}
+	switch c.Encrypt.Mode {
+	case "off":
+		p.Encrypt = identity.Never
+	case "required":
+		p.Encrypt = identity.Required
+	default:
+		p.Encrypt = identity.IfAvailable
+	}
+	return p
+}
+
+func switchOf(b *bool) identity.Switch {
+	switch {
+	case b == nil:
+		return identity.Auto
+	case *b:
+		return identity.On
+	}
+	return identity.Off
+}
+
+func (s *snapshot) loadConnections(ctx context.Context, src *sources) {
+	seen := map[identity.EntityID]string{}
+	for i, c := range s.Config.Connections {
+		conn := connection{config: c, Connection: identity.Connection{
+			ID: identity.ConnectionID(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains,
+			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled,
+		}}
+		for _, m := range c.Map {
+			conn.Mapping = append(conn.Mapping, identity.MapRule{To: identity.Name(m.To), From: m.From, Value: m.Value})
+		}
+		if c.Type == "saml" {
+			at := fmt.Sprintf("connections[%d].metadata", i)
+			conn.Metadata = src.load(ctx, at, "connection-"+c.ID, c.Metadata, metadata.RoleIDP)
+			if conn.Metadata == nil {
+				continue
+			}
+			if other, taken := seen[conn.Metadata.EntityID]; taken {
+				src.decoder.faultAt(at, "%s has the entityID %s, and so has %s", c.ID, conn.Metadata.EntityID, other)
+				continue
+			}
+			seen[conn.Metadata.EntityID] = c.ID
+		}
+		s.Connections = append(s.Connections, conn)
+	}
+}
+
+func joinLines(lines []string) string { return strings.Join(lines, "\n") }

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/metadata"
+)
+
+// fetchTimeout bounds one fetch of metadata, connection and body together.
+const fetchTimeout = 10 * time.Second
+
+var errNotFetched = errors.New("could not be fetched, and there is no earlier copy")
+
+// sources reads the metadata of the peers that a configuration names.
+type sources struct {
+	decoder  *decoder
+	config   *Config
+	refresh  bool // fetch even where there is a copy
+	warnings []string
+}
+
+// load returns the peer's metadata. What is wrong with it is a fault at the
+// place at; metadata that cannot be fetched is a warning, because an outage of
+// one peer must not be ours. In both cases it returns nil.
+func (s *sources) load(ctx context.Context, at, copyName string, m MetadataSource, want metadata.RoleName) *metadata.Entity {
+	if m.Inline != nil {
+		entity, err := s.inline(m.Inline, want)
+		if err != nil {
+			s.decoder.faultAt(at+".inline", "%s", message(err))
+		}
+		return entity
+	}
+	raw, where, err := s.bytes(ctx, copyName, m)
+	switch {
+	case errors.Is(err, errNotFetched):
+		s.warnings = append(s.warnings, fmt.Sprintf("%s: %s %v", at, m.URL, err))
+		return nil
+	case err != nil:
+		s.decoder.faultAt(at+"."+where, "%v", err)
+		return nil
+	}
+	entity, err := metadata.Parse(raw, metadata.ParseOptions{Now: time.Now, Want: want, AllowHTTP: s.config.development()})
+	if err != nil {
+		s.decoder.faultAt(at+"."+where, "%s", message(err))
+		return nil
+	}
+	return entity
+}
+
+// bytes returns the document and the key of m that it came from.
+func (s *sources) bytes(ctx context.Context, copyName string, m MetadataSource) (raw []byte, where string, err error) {
+	dir := filepath.Dir(s.decoder.file)
+	switch {
+	case m.XML != "":
+		return []byte(m.XML), "xml", nil
+	case m.URL == "":
+		raw, err = s.decoder.read(beside(dir, m.File))
+		return raw, "file", err
+	}
+	copyPath := filepath.Join(dir, "data", "metadata", copyName+".xml")
+	if m.File != "" {
+		copyPath = beside(dir, m.File)
+	}
+	if !s.refresh {
+		if raw, err := s.decoder.read(copyPath); err == nil {
+			return raw, "url", nil
+		}
+	}
+	fetched, fetchErr := fetchMetadata(ctx, s.config, m.URL)
+	if fetchErr == nil {
+		fetchErr = keepCopy(copyPath, fetched)
+	}
+	if raw, err := s.decoder.read(copyPath); err == nil {
+		if fetchErr != nil {
+			s.warnings = append(s.warnings, fmt.Sprintf("%s; going on with the copy of the last fetch", message(fetchErr)))
+		}
+		return raw, "url", nil
+	}
+	return nil, "url", fmt.Errorf("%w: %s", errNotFetched, message(fetchErr))
+}
+
+// keepCopy keeps metadata that can at least be read, so that a page that says
+// "maintenance" never replaces a good copy.
+func keepCopy(path string, raw []byte) error {
+	if _, err := metadata.Parse(raw, metadata.ParseOptions{Now: time.Now, AllowHTTP: true}); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("keeping the metadata: %w", err)
+	}
+	return replaceFile(path, raw)
+}
+
+// inline describes a peer without metadata.
+func (s *sources) inline(in *InlineEntity, want metadata.RoleName) (*metadata.Entity, error) {
+	if !absoluteURI(in.EntityID) {
+		return nil, fmt.Errorf("an entityID is an absolute URI of at most 256 characters, got %q", in.EntityID)
+	}
+	var keys []crypto.PublicKey
+	for _, ref := range in.Certificates {
+		raw, err := s.decoder.reference(ref)
+		if err != nil {
+			return nil, err
+		}
+		block, _ := pem.Decode(raw)
+		if block == nil || block.Type != "CERTIFICATE" {
+			return nil, fmt.Errorf("%s holds no certificate in PEM form", ref)
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("%s holds a certificate that cannot be read: %w", ref, err)
+		}
+		keys = append(keys, cert.PublicKey)
+	}
+	role := metadata.Role{Signing: keys, Encryption: keys}
+	e := &metadata.Entity{EntityID: identity.EntityID(in.EntityID)}
+	if want == metadata.RoleIDP {
+		e.IDP = &metadata.IDP{Role: role}
+		for _, location := range in.SSO {
+			e.IDP.SSO = append(e.IDP.SSO, metadata.Endpoint{Binding: identity.BindingRedirect, Location: location})
+		}
+		return e, s.inlineLocations("sso", in.SSO)
+	}
+	e.SP = &metadata.SP{Role: role}
+	for i, location := range in.ACS {
+		e.SP.ACS = append(e.SP.ACS, metadata.IndexedEndpoint{Index: i, Endpoint: metadata.Endpoint{Binding: identity.BindingPOST, Location: location}})
+	}
+	return e, s.inlineLocations("acs", in.ACS)
+}
+
+// inlineLocations demands at least one endpoint, on https or, in development,
+// http.
+func (s *sources) inlineLocations(key string, locations []string) error {
+	if len(locations) == 0 {
+		return fmt.Errorf("%s is missing: where messages go", key)
+	}
+	for _, l := range locations {
+		u, err := url.Parse(l)
+		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && (u.Scheme != "http" || !s.config.development()) {
+			return fmt.Errorf("%s: want an https URL, got %q", key, l)
+		}
+	}
+	return nil
+}
+
+// isURL reports whether s is an http or https URL rather than a path.
+func isURL(s string) bool {
+	return strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")
+}
+
+// readMetadata reads what --metadata names.
+func readMetadata(ctx context.Context, cfg *Config, source string) ([]byte, error) {
+	if isURL(source) {
+		return fetchMetadata(ctx, cfg, source)
+	}
+	raw, err := os.ReadFile(source)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the metadata: %w", err)
+	}
+	return raw, nil
+}
+
+// fetchMetadata fetches over a client that reaches private and loopback
+// addresses in development alone.
+func fetchMetadata(ctx context.Context, cfg *Config, address string) ([]byte, error) {
+	client := metadata.NewClient(metadata.ClientConfig{AllowPrivate: cfg.development()})
+	return metadata.Fetch(ctx, client, address, metadata.FetchOptions{Timeout: fetchTimeout, AllowHTTP: cfg.development()})
+}

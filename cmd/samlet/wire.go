@@ -1,0 +1,299 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/samlet-id/samlet/broker"
+	"github.com/samlet-id/samlet/broker/sp"
+	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/idp"
+	"github.com/samlet-id/samlet/internal/web"
+	"github.com/samlet-id/samlet/login"
+	"github.com/samlet-id/samlet/login/password"
+	"github.com/samlet-id/samlet/metadata"
+	"github.com/samlet-id/samlet/store"
+	"github.com/samlet-id/samlet/templates"
+)
+
+// The named seams between the rooms, and who stands in them.
+var (
+	_ idp.Authenticator = (*login.Authenticator)(nil)
+	_ login.Upstream    = (*broker.Broker)(nil)
+	_ login.Method      = (*password.Method)(nil)
+	_ broker.Connector  = (*sp.Connector)(nil)
+)
+
+// Our paths for the service provider role, below the base URL.
+const (
+	pathACS        = "/saml/acs/" // and the connection's id
+	pathSPMetadata = "/saml/sp/"  // and the connection's id, and /metadata
+	pathTest       = "/test"
+)
+
+// shared is what outlives a reload.
+type shared struct {
+	store store.Store
+	pages *templates.Set
+	log   *slog.Logger
+}
+
+// house is samlet built from one snapshot. Nothing in it changes.
+type house struct {
+	snapshot   *snapshot
+	idp        *idp.Provider
+	login      *login.Authenticator
+	connectors map[identity.ConnectionID]*sp.Connector
+	handler    http.Handler
+	requests   sync.WaitGroup // under way
+}
+
+// build joins the rooms into a house.
+func build(snap *snapshot, sh *shared) (*house, error) {
+	cfg := snap.Config
+	site, err := newWeb(cfg.Server.BaseURL, cfg.IDP.DisplayName, sh)
+	if err != nil {
+		return nil, err
+	}
+	h := &house{snapshot: snap, connectors: map[identity.ConnectionID]*sp.Connector{}}
+	upstream, err := h.buildBroker(sh)
+	if err != nil {
+		return nil, err
+	}
+	parties := newDirectory(snap.Parties)
+	if h.login, err = buildLogin(snap, sh, site, upstream, parties); err != nil {
+		return nil, err
+	}
+	if h.idp, err = buildIDP(snap, sh, site, h.login, parties); err != nil {
+		return nil, errors.Join(err, h.login.Close(context.Background()))
+	}
+
+	mux := http.NewServeMux()
+	h.idp.Mount(mux)
+	h.login.Mount(mux)
+	crossSite := slices.Concat(h.idp.CrossSitePosts(), h.mountConnections(mux, site))
+	if *cfg.Server.TestPage {
+		test, err := h.buildTestPage(sh, site, parties)
+		if err != nil {
+			return nil, errors.Join(err, h.login.Close(context.Background()))
+		}
+		test.Mount(mux)
+		crossSite = append(crossSite, test.CrossSitePosts()...)
+	}
+	mux.Handle("GET /{$}", site.Handle(h.home(site)))
+	h.handler = site.Middleware(mux, crossSite)
+	return h, nil
+}
+
+// Close has everything written that was put off.
+func (h *house) Close(ctx context.Context) error { return h.login.Close(ctx) }
+
+func newWeb(baseURL, name string, sh *shared) (*web.Web, error) {
+	u, err := parseBaseURL(baseURL)
+	if err != nil {
+		return nil, err
+	}
+	return web.New(web.Config{
+		Pages: sh.pages, Log: sh.log, BaseURL: baseURL, Rand: rand.Reader, ProductName: name, Development: u.Scheme == "http",
+	})
+}
+
+func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
+	cfg := h.snapshot.Config
+	var upstreams []broker.Upstream
+	for _, c := range h.snapshot.Connections {
+		if c.Metadata == nil {
+			continue
+		}
+		connector, err := sp.New(sp.Config{
+			EntityID:               identity.EntityID(cfg.Server.BaseURL + pathSPMetadata + string(c.ID) + "/metadata"),
+			ACS:                    cfg.Server.BaseURL + pathACS + string(c.ID),
+			IDP:                    c.Metadata,
+			Keys:                   h.snapshot.Keys,
+			Store:                  sh.store,
+			RequireSignedAssertion: c.config.Require.SignedAssertion,
+			SignRequests:           switchOf(c.config.SignRequests),
+			DisplayName:            cfg.IDP.DisplayName,
+			Skew:                   time.Duration(c.config.Require.MaxClockSkew),
+			Now:                    time.Now,
+			Rand:                   rand.Reader,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("connection %q: %w", c.ID, err)
+		}
+		h.connectors[c.ID] = connector
+		upstreams = append(upstreams, broker.Upstream{Connection: c.Connection, Connector: connector})
+	}
+	return broker.New(broker.Config{
+		Store: sh.store, EntityID: identity.EntityID(cfg.IDP.EntityID), Catalogue: h.snapshot.Catalogue,
+		Connections: upstreams, Now: time.Now, Rand: rand.Reader, Log: sh.log,
+	})
+}
+
+func buildLogin(snap *snapshot, sh *shared, site *web.Web, upstream *broker.Broker, parties *directory) (*login.Authenticator, error) {
+	cfg := snap.Config
+	c := login.Config{
+		Store: sh.store, Web: site, RelyingParty: parties.relyingParty, ClientIP: clientIP(cfg.Server.TrustedProxies),
+		Sessions: login.Lifetimes{Idle: time.Duration(cfg.Authentication.Session.Idle), Absolute: time.Duration(cfg.Authentication.Session.Absolute)},
+		Now:      time.Now, Rand: rand.Reader, Log: sh.log,
+	}
+	if len(upstream.Connections()) > 0 {
+		c.Upstream = upstream
+	}
+	if passwordsOn(snap) {
+		method, err := password.New(password.Config{
+			Store: sh.store, Protected: !cfg.development(), Params: passwordParams(cfg), Now: time.Now, Rand: rand.Reader,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("authentication.methods: %w", err)
+		}
+		c.Local = method
+	}
+	return login.New(c)
+}
+
+// passwordsOn reports whether people may sign in with a password of ours.
+func passwordsOn(snap *snapshot) bool {
+	for _, m := range snap.Config.Authentication.Methods {
+		if m.Enabled != nil && !*m.Enabled {
+			return false
+		}
+	}
+	return slices.ContainsFunc(snap.Connections, func(c connection) bool { return c.ID == identity.LocalConnection && !c.Disabled })
+}
+
+func buildIDP(snap *snapshot, sh *shared, site *web.Web, auth *login.Authenticator, parties *directory) (*idp.Provider, error) {
+	cfg := snap.Config
+	settings := idp.MetadataSettings{ValidFor: time.Duration(cfg.IDP.Metadata.ValidFor), DisplayName: cfg.IDP.DisplayName}
+	if mail := cfg.IDP.Metadata.ContactEmail; mail != "" {
+		settings.Contacts = []metadata.Contact{{Type: "technical", Emails: []string{mail}}}
+	}
+	return idp.New(idp.Config{
+		EntityID: identity.EntityID(cfg.IDP.EntityID), BaseURL: cfg.Server.BaseURL, Party: parties.party, Authenticator: auth,
+		Keys: snap.Keys, Catalogue: snap.Catalogue, Web: site, Log: sh.log, RequireSignedRequests: cfg.IDP.WantAuthnRequestsSigned,
+		Metadata: settings,
+		Now: time.Now, Rand: rand.Reader,
+	})
+}
+
+// mountConnections serves where upstreams send their Responses, and the
+// metadata that they need of us. It returns the patterns that take forms from
+// other sites.
+func (h *house) mountConnections(mux *http.ServeMux, site *web.Web) []string {
+	var crossSite []string
+	for id := range h.connectors {
+		acs := pathACS + string(id)
+		answer := site.Handle(func(w http.ResponseWriter, r *http.Request) error { return h.login.Return(w, r, id) })
+		mux.Handle("GET "+acs, answer)
+		mux.Handle("POST "+acs, answer)
+		crossSite = append(crossSite, "POST "+acs)
+		mux.Handle("GET "+pathSPMetadata+string(id)+"/metadata", site.Handle(func(w http.ResponseWriter, r *http.Request) error {
+			doc, err := h.connectors[id].Metadata()
+			if err != nil {
+				return err
+			}
+			metadata.NewDocument(doc, 0).ServeHTTP(w, r)
+			return nil
+		}))
+	}
+	return crossSite
+}
+
+// buildTestPage makes the built-in service provider and registers it as a
+// relying party that may have every attribute.
+func (h *house) buildTestPage(sh *shared, site *web.Web, parties *directory) (*app, error) {
+	own, err := h.entity()
+	if err != nil {
+		return nil, err
+	}
+	base := h.snapshot.Config.Server.BaseURL
+	test, err := newApp(appConfig{
+		BaseURL: base, Path: pathTest, Name: "Test page", IDP: own, Keys: h.snapshot.Keys,
+		Catalogue: h.snapshot.Catalogue, Store: sh.store, Web: site,
+	})
+	if err != nil {
+		return nil, err
+	}
+	doc, err := test.connector.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	entity, err := metadata.Parse(doc, metadata.ParseOptions{Now: time.Now, Want: metadata.RoleSP, AllowHTTP: true})
+	if err != nil {
+		return nil, fmt.Errorf("reading the metadata of the test page: %w", err)
+	}
+	rp := identity.RelyingParty{ID: "samlet-test", EntityID: entity.EntityID, Name: "Test page", Encrypt: identity.Never}
+	for _, a := range h.snapshot.Catalogue.All() {
+		rp.Release = append(rp.Release, identity.ReleaseRule{Attribute: a.Name})
+	}
+	parties.add(party{Party: idp.Party{RelyingParty: rp, Metadata: entity}})
+	return test, nil
+}
+
+// entity is samlet's own metadata, as a service provider reads it.
+func (h *house) entity() (*metadata.Entity, error) {
+	doc, err := h.idp.Metadata()
+	if err != nil {
+		return nil, err
+	}
+	e, err := metadata.Parse(doc.Body, metadata.ParseOptions{Now: time.Now, Want: metadata.RoleIDP, AllowHTTP: true})
+	if err != nil {
+		return nil, fmt.Errorf("reading our own metadata: %w", err)
+	}
+	return e, nil
+}
+
+// home answers at the root: what is here, for whoever set samlet up.
+func (h *house) home(site *web.Web) func(http.ResponseWriter, *http.Request) error {
+	cfg := h.snapshot.Config
+	page := templates.Home{EntityID: cfg.IDP.EntityID, Links: []templates.Link{
+		{Label: "IdP metadata", URL: "/saml/metadata", Text: "What applications need to know of this sign-in service."},
+		{Label: "Sign out", URL: "/logout", Text: "End your session here."},
+	}}
+	if *cfg.Server.TestPage {
+		page.Links = append(page.Links, templates.Link{Label: "Test page", URL: pathTest, Text: "Sign in and see what an application is told."})
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		return site.Render(w, r, http.StatusOK, page, web.RenderOptions{})
+	}
+}
+
+// clientIP returns how the address of a browser is found: the peer's, or, where
+// the peer is a trusted proxy, the last address in X-Forwarded-For that is none.
+func clientIP(trusted []string) func(*http.Request) string {
+	var proxies []netip.Prefix
+	for _, s := range trusted {
+		if p, err := netip.ParsePrefix(s); err == nil { // checked with the configuration
+			proxies = append(proxies, p)
+		}
+	}
+	isProxy := func(s string) bool {
+		addr, err := netip.ParseAddr(s)
+		return err == nil && slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) })
+	}
+	return func(r *http.Request) string {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil {
+			return r.RemoteAddr
+		}
+		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+		for i := len(hops) - 1; i >= 0 && isProxy(host); i-- {
+			hop := strings.TrimSpace(hops[i])
+			if _, err := netip.ParseAddr(hop); err != nil {
+				break
+			}
+			host = hop
+		}
+		return host
+	}
+}
