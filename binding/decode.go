@@ -3,6 +3,7 @@ package binding
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -221,7 +222,7 @@ func (l Limits) of(name string) int {
 }
 
 func (l Limits) inflateError(name string, err error) error {
-	if err == errTooLarge { //nolint:errorlint // inflate returns it bare
+	if errors.Is(err, errTooLarge) {
 		return tooLarge(name, int64(l.of(name)), who(name))
 	}
 	return &identity.Error{
