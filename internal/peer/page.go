@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
@@ -259,4 +260,18 @@ func formActionAllows(sources []string, page, target *url.URL) bool {
 		}
 	}
 	return false
+}
+
+// Message decodes the SAML message of that field (SAMLRequest, SAMLResponse)
+// that waits in the page to be posted; nil when there is none.
+func (p *Page) Message(field string) []byte {
+	f := p.Form(field)
+	if f == nil {
+		return nil
+	}
+	xml, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(f.Value(field)), ""))
+	if err != nil {
+		return nil
+	}
+	return xml
 }
