@@ -121,7 +121,7 @@ func (a *Authenticator) onward(w http.ResponseWriter, r *http.Request, t *ticket
 // proved takes an answer to the method. An answer to a page that is about
 // another identifier than the transaction, from an old tab, is for nobody.
 func (a *Authenticator) proved(w http.ResponseWriter, r *http.Request, t *ticket, form url.Values) error {
-	about := form.Get(templates.FieldIdentifier)
+	about := strings.TrimSpace(form.Get(templates.FieldIdentifier))
 	if a.decide(&t.transaction, nil, a.now()).step != stepMethod || about != "" && about != t.Identifier {
 		return a.dispatch(w, r, t, view{})
 	}

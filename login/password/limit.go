@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/samlet-id/samlet/identity"
@@ -90,7 +91,7 @@ func errLimited(wait time.Duration) *identity.Error {
 func accountKey(name string) string {
 	key, ok := identity.LoginKey(name)
 	if !ok {
-		key = "\x00" + name // no name that anybody has
+		key = "\x00" + strings.ToLower(name) // no name that anybody has
 	}
 	return "password/account/" + digest(key)
 }
