@@ -40,12 +40,13 @@ type Upstream struct {
 // Config is what a Broker is made of.
 type Config struct {
 	Store       store.Store
-	EntityID    identity.EntityID   // ours: the issuer of the principals that Finish returns
-	Catalogue   *identity.Catalogue // nil means the built-in one
-	Connections []Upstream          // in the order in which people are to see them
-	Now         func() time.Time    // nil means time.Now
-	Rand        io.Reader           // source of record IDs
-	Log         *slog.Logger        // nil discards
+	EntityID    identity.EntityID            // ours: the issuer of the principals that Finish returns
+	Catalogue   *identity.Catalogue          // nil means the built-in one
+	Connections []Upstream                   // in the order in which people are to see them
+	Now         func() time.Time             // nil means time.Now
+	Rand        io.Reader                    // source of record IDs; safe for concurrent use
+	RequestID   func(context.Context) string // what events call the request; nil leaves it out
+	Log         *slog.Logger                 // nil discards
 }
 
 // Broker answers for all upstream connections. It is immutable and safe for
@@ -55,6 +56,7 @@ type Broker struct {
 	entityID  identity.EntityID
 	now       func() time.Time
 	rand      io.Reader
+	requestID func(context.Context) string
 	log       *slog.Logger
 	upstreams []upstream
 	byID      map[identity.ConnectionID]int
@@ -74,11 +76,14 @@ func New(cfg Config) (*Broker, error) {
 		return nil, errors.New("broker: store, entity ID and randomness are required")
 	}
 	b := &Broker{
-		store: cfg.Store, entityID: cfg.EntityID, now: cfg.Now, rand: cfg.Rand, log: cfg.Log,
+		store: cfg.Store, entityID: cfg.EntityID, now: cfg.Now, rand: cfg.Rand, requestID: cfg.RequestID, log: cfg.Log,
 		byID: map[identity.ConnectionID]int{}, byDomain: map[string]identity.ConnectionID{},
 	}
 	if b.now == nil {
 		b.now = time.Now
+	}
+	if b.requestID == nil {
+		b.requestID = func(context.Context) string { return "" }
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/samlet-id/samlet/identity"
-	"github.com/samlet-id/samlet/internal/web"
 	"github.com/samlet-id/samlet/store"
 )
 
@@ -33,7 +32,7 @@ func (b *Broker) link(ctx context.Context, c identity.Connection, said identity.
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("making a record ID: %w", err)
 	}
-	l := linking{connection: c, said: said, fresh: identity.RecordID(fresh), now: b.now().UTC()}
+	l := linking{connection: c, said: said, fresh: identity.RecordID(fresh), requestID: b.requestID(ctx), now: b.now().UTC()}
 	var record identity.Record
 	for range linkAttempts {
 		err = b.store.Update(ctx, func(tx *store.Tx) error {
@@ -74,6 +73,7 @@ type linking struct {
 	connection identity.Connection
 	said       identity.Assertion
 	fresh      identity.RecordID // for a record that has to be made
+	requestID  string
 	now        time.Time
 }
 
@@ -122,7 +122,7 @@ func (l linking) create(ctx context.Context, tx *store.Tx) (identity.Record, err
 	if err != nil {
 		return identity.Record{}, fmt.Errorf("creating the link: %w", err)
 	}
-	if err := tx.Events.Append(ctx, l.event(ctx, identity.EventRecordCreated, record), l.event(ctx, identity.EventLinkCreated, record)); err != nil {
+	if err := tx.Events.Append(ctx, l.event(identity.EventRecordCreated, record), l.event(identity.EventLinkCreated, record)); err != nil {
 		return identity.Record{}, fmt.Errorf("recording the events: %w", err)
 	}
 	return record, nil
@@ -138,15 +138,15 @@ func (l linking) update(ctx context.Context, tx *store.Tx, record identity.Recor
 	if err := tx.Records.Replace(ctx, record); err != nil {
 		return identity.Record{}, fmt.Errorf("updating the record: %w", err)
 	}
-	if err := tx.Events.Append(ctx, l.event(ctx, identity.EventRecordUpdated, record)); err != nil {
+	if err := tx.Events.Append(ctx, l.event(identity.EventRecordUpdated, record)); err != nil {
 		return identity.Record{}, fmt.Errorf("recording the event: %w", err)
 	}
 	return record, nil
 }
 
-func (l linking) event(ctx context.Context, t identity.EventType, record identity.Record) identity.Event {
+func (l linking) event(t identity.EventType, record identity.Record) identity.Event {
 	return identity.Event{
-		At: l.now, Type: t, RequestID: web.RequestID(ctx), Record: record.ID, Connection: l.connection.ID,
+		At: l.now, Type: t, RequestID: l.requestID, Record: record.ID, Connection: l.connection.ID,
 		Detail: fmt.Sprintf("%d attributes from the connection", len(l.said.Attributes)),
 	}
 }

@@ -49,7 +49,7 @@ type Config struct {
 	DisplayName string           // in our metadata
 	Skew        time.Duration    // zero means DefaultSkew
 	Now         func() time.Time // nil means time.Now
-	Rand        io.Reader        // source of message IDs
+	Rand        io.Reader        // source of message IDs; safe for concurrent use
 }
 
 // Connector is the service provider role towards one IdP. It is immutable and

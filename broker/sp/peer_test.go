@@ -3,7 +3,6 @@ package sp_test
 import (
 	"crypto"
 	"crypto/rand"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -214,7 +213,7 @@ func gcm(to party) *encryption {
 func config(t testing.TB, entityID identity.EntityID, keys ...crypto.PublicKey) sp.Config {
 	t.Helper()
 	return sp.Config{
-		EntityID: ourID, ACS: ourACS, Keys: ring(t), Store: openStore(t, filepath.Join(t.TempDir(), "samlet.db")),
+		EntityID: ourID, ACS: ourACS, Keys: ring(t), Store: openStore(t, sqlstore.Memory),
 		IDP: &metadata.Entity{EntityID: entityID, IDP: &metadata.IDP{
 			Role: metadata.Role{Signing: keys},
 			SSO:  []metadata.Endpoint{{Binding: identity.BindingPOST, Location: "https://idp.partner.example.test/post"}, {Binding: identity.BindingRedirect, Location: "https://idp.partner.example.test/sso"}},

@@ -287,3 +287,13 @@ func post(response string) binding.Received {
 		Form: url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString([]byte(response))}, "RelayState": {"a-ticket"}},
 	}
 }
+
+// decoded is the Response that in carries.
+func decoded(t testing.TB, in binding.Received) string {
+	t.Helper()
+	octets, err := base64.StdEncoding.DecodeString(in.Form.Get("SAMLResponse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(octets)
+}
