@@ -11,26 +11,41 @@ import (
 )
 
 // Store keeps everything that outlives a request. It is safe for concurrent
-// use. Errors are identity.Errors: an absent thing is KindNotFound, a taken key
-// KindExists, a store that cannot be reached or is too busy KindUnavailable.
+// use. Errors are identity.Errors: an absent thing is KindNotFound, and so is a
+// reference to a record or session that is not there; a taken key is KindExists;
+// a value that cannot be kept is KindInvalid; a store that cannot be reached, is
+// too busy, or was left waiting by a context that ended is KindUnavailable.
+//
+// Points in time are kept to the microsecond and returned in UTC. Strings have
+// to be UTF-8 without NUL, else KindInvalid. Deleting what is absent is no
+// error.
 type Store interface {
-	// View runs fn on one consistent snapshot, read-only.
+	// View runs fn on one consistent snapshot, read-only. It never waits for
+	// an Update that writes to disk.
 	View(ctx context.Context, fn func(*Tx) error) error
 	// Update runs fn in one transaction and returns once its writes would
-	// survive a power failure. When fn or the commit fails nothing of fn is
-	// kept. fn may run again after a conflict, so it touches nothing but its
-	// Tx; several callers' Updates may share one commit.
+	// survive a power failure; transactions that succeed might as well have
+	// run one after the other. When fn returns an error or panics, nothing of
+	// it is kept. After KindUnavailable the caller cannot know whether the
+	// writes were kept, so what it repeats must be repeatable.
+	//
+	// fn may run again after a conflict, so it touches nothing but its Tx and
+	// what it overwrites each time; it may share a commit with other callers,
+	// who wait for it meanwhile, so it does nothing slow.
 	Update(ctx context.Context, fn func(*Tx) error) error
 	// Sweep removes tickets, counters and sessions that ended before now and
 	// returns how many rows went. Correctness never depends on it.
 	Sweep(ctx context.Context, now time.Time) (int, error)
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
+	// Close completes the Updates that run and refuses those that wait.
 	Close() error
 }
 
 // Tx is the store within one View or Update; it is not safe for concurrent use
-// and dead once fn returns. Writing within a View is an error.
+// and dead once fn returns. Writing within a View is an error. After
+// KindNotFound and KindExists fn may go on; any other failure of the database
+// fails the transaction, whatever fn makes of it.
 type Tx struct {
 	Records     Records
 	Links       Links
@@ -51,7 +66,7 @@ type Records interface {
 	// ByLogin finds by a sign-in name as identity.LoginKey returns it.
 	ByLogin(ctx context.Context, login string) (identity.Record, error)
 	// Replace stores r in place of the record of the same ID, values and
-	// sign-in names included.
+	// sign-in names included; what is as it was is not written.
 	Replace(ctx context.Context, r identity.Record) error
 	// List returns up to limit records with IDs after the given one, in ID order.
 	List(ctx context.Context, after identity.RecordID, limit int) ([]identity.Record, error)
@@ -65,6 +80,7 @@ type Links interface {
 	Get(ctx context.Context, issuer identity.EntityID, subject string) (identity.Link, error)
 	// Touch sets LastUsed.
 	Touch(ctx context.Context, l identity.Link, at time.Time) error
+	// OfRecord lists a record's links, oldest first.
 	OfRecord(ctx context.Context, id identity.RecordID) ([]identity.Link, error)
 }
 
@@ -99,8 +115,10 @@ type Sessions interface {
 	Delete(ctx context.Context, id identity.SessionID) error
 	// Join adds or replaces a participant, by session and relying party.
 	Join(ctx context.Context, p identity.Participant) error
+	// Participants lists them in the order of their latest assertions.
 	Participants(ctx context.Context, id identity.SessionID) ([]identity.Participant, error)
-	// OfRecord lists a record's sessions, newest first.
+	// OfRecord lists a record's sessions, newest first, those that are over
+	// and not yet swept included.
 	OfRecord(ctx context.Context, id identity.RecordID) ([]identity.Session, error)
 }
 

@@ -121,9 +121,6 @@ func (s *postgres) close() error { return postgresErrors.apply(s.db.Close()) }
 
 // postgresErrors tells the SQLSTATEs apart (PostgreSQL manual, appendix A).
 var postgresErrors = mapper(func(err error) error {
-	if errors.Is(err, sql.ErrConnDone) || err.Error() == "sql: database is closed" {
-		return closed()
-	}
 	unreachable := unavailable("store.unreachable", "PostgreSQL cannot be reached.", err)
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch class := e.Code[:min(2, len(e.Code))]; {

@@ -198,9 +198,6 @@ func corrupt(err error) error {
 
 // sqliteErrors tells SQLite's result codes apart.
 var sqliteErrors = mapper(func(err error) error {
-	if errors.Is(err, sql.ErrConnDone) {
-		return closed()
-	}
 	e, ok := errors.AsType[sqlite3.Error](err)
 	if !ok {
 		return nil
