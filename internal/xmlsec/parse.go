@@ -319,11 +319,14 @@ func (b *builder) end(t xml.EndElement) error {
 }
 
 func (b *builder) text(t xml.CharData, cdata bool) {
-	if len(b.open) == 0 || len(t) == 0 {
+	if len(b.open) == 0 {
 		return // The scanner has seen that it is blank.
 	}
 	o := &b.open[len(b.open)-1]
 	o.cdata = o.cdata || cdata
+	if len(t) == 0 {
+		return
+	}
 	if !blank(t) {
 		o.pieces++
 	}

@@ -1,7 +1,9 @@
-package xmlsec
+package xmlsec_test
 
 import (
 	"testing"
+
+	"github.com/samlet-id/samlet/internal/xmlsec"
 )
 
 const typicalRequest = `<?xml version="1.0" encoding="UTF-8"?>
@@ -19,15 +21,15 @@ const typicalRequest = `<?xml version="1.0" encoding="UTF-8"?>
 
 func TestParseReadsNamesAttributesAndText(t *testing.T) {
 	t.Parallel()
-	doc, err := Parse([]byte(typicalRequest), RequestLimits())
+	doc, err := xmlsec.Parse([]byte(typicalRequest), xmlsec.RequestLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
 	root := doc.Root()
-	if !root.Is(NSProtocol, "AuthnRequest") || root.Attr("Version") != "2.0" {
+	if !root.Is(xmlsec.NSProtocol, "AuthnRequest") || root.Attr("Version") != "2.0" {
 		t.Fatalf("root = {%s}%s Version=%q", root.Space, root.Local, root.Attr("Version"))
 	}
-	got, err := root.Child(NSAssertion, "Issuer").Text()
+	got, err := root.Child(xmlsec.NSAssertion, "Issuer").Text()
 	if want := "https://app.example.test/saml/metadata"; got != want || err != nil {
 		t.Errorf("Issuer = %q, %v, want %q", got, err, want)
 	}
@@ -38,7 +40,7 @@ func BenchmarkParseAuthnRequest(b *testing.B) {
 	raw := []byte(typicalRequest)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Parse(raw, RequestLimits()); err != nil {
+		if _, err := xmlsec.Parse(raw, xmlsec.RequestLimits()); err != nil {
 			b.Fatal(err)
 		}
 	}

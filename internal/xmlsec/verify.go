@@ -52,12 +52,9 @@ func (d *Document) Verify(e *Element, t Trust) (signed *Element, err error) {
 	if err != nil {
 		return nil, err
 	}
-	ref, err := readReference(info.Child(NSDSig, "Reference"), t)
+	ref, err := readReference(info.Child(NSDSig, "Reference"), e.Attr("ID"), t)
 	if err != nil {
 		return nil, err
-	}
-	if id := e.Attr("ID"); id == "" || ref.uri != "#"+id {
-		return nil, differs(codeReference, "The signature does not refer to the element that it stands in.", ref.uri, "#"+id)
 	}
 	octets, err := canonical(e, sig.element, ref.prefixes, canonicalGrowth*d.lim.Bytes)
 	if err != nil {
@@ -203,13 +200,17 @@ func (d *Document) signedInfo(sig *signature, t Trust) (*Element, error) {
 
 // reference is what a ds:Reference says.
 type reference struct {
-	uri      string
 	prefixes []string
 	hash     crypto.Hash
 	digest   []byte
 }
 
-func readReference(e *Element, t Trust) (reference, error) {
+// readReference reads e, which has to refer to id. Any other URI is left
+// alone.
+func readReference(e *Element, id string, t Trust) (reference, error) {
+	if uri := e.Attr("URI"); id == "" || uri != "#"+id {
+		return reference{}, differs(codeReference, "The signature does not refer to the element that it stands in.", uri, "#"+id)
+	}
 	p, err := parts(e, "Transforms", "DigestMethod", "DigestValue")
 	if err != nil {
 		return reference{}, err
@@ -217,7 +218,7 @@ func readReference(e *Element, t Trust) (reference, error) {
 	if len(p) != 3 {
 		return reference{}, refuse(codeShape, "The reference of the signature is incomplete.")
 	}
-	ref := reference{uri: e.Attr("URI")}
+	var ref reference
 	if ref.prefixes, err = readTransforms(p[0]); err != nil {
 		return reference{}, err
 	}
