@@ -113,15 +113,15 @@ func (p *process) ready(ctx context.Context, check func(context.Context) error) 
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	err := errors.New("never asked")
 	for {
-		if err = check(ctx); err == nil {
+		err := check(ctx)
+		if err == nil {
 			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-p.done:
-			return fmt.Errorf("it ended by itself: %v; last check: %w", p.err, err)
+			return fmt.Errorf("it ended by itself: %w; last check: %w", p.err, err)
 		case <-ctx.Done():
 			return fmt.Errorf("not ready after %v: %w", startLimit, err)
 		}
