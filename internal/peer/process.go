@@ -2,7 +2,6 @@ package peer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -53,7 +52,7 @@ type process struct {
 	hold *os.File
 	pid  int
 	done chan struct{}
-	err  error // valid once done is closed
+	end  string // how it ended, once done is closed
 }
 
 func spawn(c command) (*process, error) {
@@ -88,7 +87,8 @@ func spawn(c command) (*process, error) {
 	}
 	p := &process{hold: hold, pid: cmd.Process.Pid, done: make(chan struct{})}
 	go func() {
-		p.err = cmd.Wait()
+		_ = cmd.Wait() // The state below says the same.
+		p.end = cmd.ProcessState.String()
 		close(p.done)
 	}()
 	return p, nil
@@ -121,7 +121,7 @@ func (p *process) ready(ctx context.Context, check func(context.Context) error) 
 		select {
 		case <-tick.C:
 		case <-p.done:
-			return fmt.Errorf("it ended by itself: %w; last check: %w", p.err, err)
+			return fmt.Errorf("it ended by itself (%s); last check: %w", p.end, err)
 		case <-ctx.Done():
 			return fmt.Errorf("not ready after %v: %w", startLimit, err)
 		}
