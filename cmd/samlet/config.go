@@ -34,7 +34,7 @@ type ServerConfig struct {
 
 // TLSConfig names the files of the server's own certificate.
 type TLSConfig struct {
-	Mode     string `yaml:"mode"` // off, files
+	Mode     word   `yaml:"mode"` // off, files
 	CertFile string `yaml:"cert_file"`
 	KeyFile  string `yaml:"key_file"`
 }
@@ -135,7 +135,7 @@ type SignConfig struct {
 
 // EncryptConfig says whether assertions are encrypted.
 type EncryptConfig struct {
-	Mode string `yaml:"mode"` // off, if_available, required
+	Mode word `yaml:"mode"` // off, if_available, required
 }
 
 // SPSessionConfig is about the session at the service provider.

@@ -50,7 +50,7 @@ func (d *decoder) checkServer(c *Config) {
 			d.faultAt(fmt.Sprintf("server.trusted_proxies[%d]", i), "want a network such as 10.0.0.0/8, got %q", p)
 		}
 	}
-	d.oneOf("server.tls.mode", c.Server.TLS.Mode, "off", "files")
+	d.oneOf("server.tls.mode", string(c.Server.TLS.Mode), "off", "files")
 	if c.Server.TLS.Mode == "files" && (c.Server.TLS.CertFile == "" || c.Server.TLS.KeyFile == "") {
 		d.faultAt("server.tls", "mode files needs cert_file and key_file")
 	}
@@ -139,7 +139,7 @@ func (d *decoder) checkServiceProviders(sps []ServiceProviderConfig, names []str
 		d.checkSource(at+".metadata", sp.Metadata)
 		d.oneOf(at+".name_id.format", sp.NameID.Format, "", "persistent", "transient", "email", "unspecified")
 		d.knownAttribute(at+".name_id.source", sp.NameID.Source, names)
-		d.oneOf(at+".encrypt.mode", sp.Encrypt.Mode, "", "off", "if_available", "required")
+		d.oneOf(at+".encrypt.mode", string(sp.Encrypt.Mode), "", "off", "if_available", "required")
 		if sp.ReleaseRequested && len(sp.Release) > 0 {
 			d.faultAt(at+".release_requested", "either release lists the attributes or release_requested lets the metadata decide, not both")
 		}

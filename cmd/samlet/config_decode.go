@@ -107,7 +107,7 @@ func (d *decoder) faultAt(path, format string, args ...any) {
 		}
 		i := strings.LastIndexAny(p, ".[")
 		if i < 0 {
-			d.fault(position{}, path, format, args...)
+			d.fault(d.places[""], path, format, args...)
 			return
 		}
 		p = p[:i]
@@ -125,6 +125,7 @@ func (d *decoder) sorted() []fault {
 var (
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 	listOfStrings   = reflect.TypeFor[stringList]()
+	oneWord         = reflect.TypeFor[word]()
 )
 
 // check compares the node with the type that it is to fill.
@@ -142,6 +143,7 @@ func (d *decoder) check(n *yaml.Node, t reflect.Type, path string) {
 		d.check(n, t.Elem(), path)
 	case t == listOfStrings && n.Kind == yaml.ScalarNode:
 		d.checkString(n, path)
+	case t == oneWord && n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str":
 	case reflect.PointerTo(t).Implements(textUnmarshaler):
 		d.checkText(n, t, path)
 	case t.Kind() == reflect.Struct:

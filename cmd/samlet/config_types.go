@@ -70,6 +70,10 @@ func (s Size) MarshalText() ([]byte, error) {
 	return fmt.Appendf(nil, "%dKiB", int64(s)>>10), nil
 }
 
+// word is one of a fixed set of words. Among them YAML's words for truth ("off")
+// cannot be mistaken for anything else.
+type word string
+
 // stringList is a list of strings that may be written as one string.
 type stringList []string
 

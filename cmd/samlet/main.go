@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -59,8 +60,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return exitCode(err)
 }
 
-// message is what the operator reads: the sentence of a typed error without its
-// code, or the error as it is.
+// message is what the operator reads: the error with the sentence of a typed
+// error in the place of its log line.
 func message(err error) string {
 	var cfg *configError
 	if errors.As(err, &cfg) {
@@ -77,7 +78,7 @@ func message(err error) string {
 	if e.Expected != "" {
 		s += fmt.Sprintf(" (expected: %s)", e.Expected)
 	}
-	return s
+	return strings.Replace(err.Error(), e.Error(), s, 1)
 }
 
 func exitCode(err error) int {

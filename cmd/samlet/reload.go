@@ -71,7 +71,6 @@ func (s *server) pin(cfg *Config) []string {
 	for name, p := range map[string][2]*string{
 		"server.base_url": {&cfg.Server.BaseURL, &s.started.Server.BaseURL},
 		"server.listen":   {&cfg.Server.Listen, &s.started.Server.Listen},
-		"server.tls.mode": {&cfg.Server.TLS.Mode, &s.started.Server.TLS.Mode},
 		"idp.entity_id":   {&cfg.IDP.EntityID, &s.started.IDP.EntityID},
 		"store.driver":    {&cfg.Store.Driver, &s.started.Store.Driver},
 		"store.dsn":       {&cfg.Store.DSN, &s.started.Store.DSN},
@@ -81,6 +80,10 @@ func (s *server) pin(cfg *Config) []string {
 			changed = append(changed, name)
 			*p[0] = *p[1]
 		}
+	}
+	if cfg.Server.TLS != s.started.Server.TLS {
+		changed = append(changed, "server.tls")
+		cfg.Server.TLS = s.started.Server.TLS
 	}
 	slices.Sort(changed)
 	return changed

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/viper"
+	"go.yaml.in/yaml/v3"
+)
+
+// minimal is the smallest configuration that is faultless by itself.
+const minimal = `server: {base_url: "https://login.example.test"}
+keys: [{id: sig, use: signing, state: active, key: "file:sig.key", cert: "file:sig.crt"}]
+`
+
+func write(t testing.TB, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestConfigFaults holds that each fault is told with its place, and that all
+// of them are told at once.
+func TestConfigFaults(t *testing.T) {
+	t.Parallel()
+	const sp = "service_providers:\n  - id: a\n    metadata: {file: a.xml}\n"
+	tests := []struct {
+		name, yaml string
+		want       []string // "line:column: path: message"
+	}{
+		{"unknown key", minimal + "sevrer: {}\n", []string{`3:1: sevrer: unknown key; did you mean "server"?`}},
+		{"unknown key below", minimal + "log:\n  levle: info\n", []string{`4:3: log.levle: unknown key; did you mean "level"?`}},
+		{"unlike any key", minimal + "log:\n  zzzzzzzz: info\n", []string{`4:3: log.zzzzzzzz: unknown key; known here are format, level`}},
+		{"other case", minimal + "Log: {}\n", []string{`3:1: Log: unknown key; did you mean "log"?`}},
+		{"twice", minimal + "log: {}\nlog: {}\n", []string{`4:1: log: this key stands here a second time; the first is in line 3`}},
+		{"no mapping", minimal + "log: loud\n", []string{`3:6: log: want keys and values, got "loud"`}},
+		{"no list", minimal + "attributes: mail\n", []string{`3:13: attributes: want a list, got "mail"`}},
+		{"number for text", minimal + "attributes: [{id: 5}]\n", []string{`3:19: attributes[0].id: want a string, got the number 5; put it in quotes if it is meant as text`}},
+		{"YAML 1.1 truth", minimal + "attributes: [{id: no}]\n", []string{`3:19: attributes[0].id: want a string, got "no"; put it in quotes if it is meant as text`}},
+		{"YAML 1.1 octal", minimal + "authentication: {methods: [{id: password, argon2: {time: 010}}]}\n", []string{`3:58: authentication.methods[0].argon2.time: want a whole number, got the number 010`}},
+		{"date for text", minimal + "attributes: [{id: a, label: 2026-11-23}]\n", []string{`3:29: attributes[0].label: want a string, got the date 2026-11-23; put it in quotes if it is meant as text`}},
+		{"text for truth", minimal + "idp: {want_authn_requests_signed: \"yes\"}\n", []string{`3:35: idp.want_authn_requests_signed: want true or false, got "yes"`}},
+		{"bare number for duration", minimal + "idp: {metadata: {valid_for: 5}}\n", []string{`3:29: idp.metadata.valid_for: "5" is no duration: write a number with a unit, such as 90s, 12h or 7d`}},
+		{"size", minimal + "authentication: {methods: [{id: password, argon2: {memory: 64MB}}]}\n", []string{`3:60: authentication.methods[0].argon2.memory: "64MB" is no size: write a number with KiB, MiB or GiB, such as 19MiB`}},
+		{"alias", minimal + "log: &l {level: info}\nstore: *l\n", []string{`4:8: store: aliases are not read here; write the value out`}},
+		{"two documents", minimal + "---\nlog: {}\n", []string{`3:1: : a second YAML document starts here; the file must hold exactly one`}},
+		{"http outside of loopback", strings.Replace(minimal, "https", "http", 1), []string{`1:20: server.base_url: http is for development on loopback alone; want https, got "http://login.example.test"`}},
+		{"base URL with a path", strings.Replace(minimal, ".test", ".test/x", 1), []string{`1:20: server.base_url: want an origin such as https://login.example.test, got "https://login.example.test/x"`}},
+		{"no signing key", `server: {base_url: "https://login.example.test"}` + "\n", []string{`1:1: keys: there is no active signing key; ` + "`samlet init` makes one"}},
+		{"two active keys", minimal[:len(minimal)-2] + `, {id: b, use: signing, state: active, key: "file:b", cert: "file:b"}]` + "\n", []string{`2:120: keys[1].state: a second active signing key; only one can be active`}},
+		{"unknown attribute", minimal + sp + "    release: [{attribute: mial}]\n", []string{`6:27: service_providers[0].release[0].attribute: there is no attribute "mial"; did you mean "mail"?`}},
+		{"bad pattern", minimal + sp + "    release: [{attribute: groups, only: [\"[\"]}]\n", []string{`6:42: service_providers[0].release[0].only[0]: "[" is no pattern: syntax error in pattern`}},
+		{"id taken", minimal + sp + "  - id: a\n    metadata: {file: b.xml}\n", []string{`6:9: service_providers[1].id: the id "a" is taken by an earlier entry`}},
+		{"no metadata", minimal + "service_providers: [{id: a}]\n", []string{`3:21: service_providers[0].metadata: want exactly one of file, url, xml and inline (file beside url is the fetched copy)`}},
+		{"shared domain", minimal + "connections:\n  - {id: a, type: saml, email_domains: [x.test], metadata: {file: a}}\n  - {id: b, type: saml, email_domains: [x.test], metadata: {file: a}}\n",
+			[]string{`5:41: connections[1].email_domains[0]: "x.test" belongs to another connection already`}},
+		{"three at once", minimal + "lgo: {}\nlog: {level: 5}\nstore: []\n", []string{
+			`3:1: lgo: unknown key; did you mean "log"?`,
+			`4:14: log.level: want a string, got the number 5; put it in quotes if it is meant as text`,
+			`5:8: store: want keys and values, got a list`,
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, _, err := readConfig(write(t, tt.yaml))
+			var faulty *configError
+			if !errors.As(err, &faulty) {
+				t.Fatalf("readConfig() = %v, want a *configError", err)
+			}
+			var got []string
+			for _, f := range faulty.Faults {
+				got = append(got, fmt.Sprintf("%d:%d: %s: %s", f.At.Line, f.At.Column, f.Path, f.Msg))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestConfigSyntaxErrorHasLine(t *testing.T) {
+	t.Parallel()
+	_, _, err := readConfig(write(t, "version: 1\nserver: {base_url: [\n"))
+	if want := regexp.MustCompile(`config\.yaml:\d+:1: `); err == nil || !want.MatchString(err.Error()) {
+		t.Errorf("readConfig() = %v, want a place like %s", err, want)
+	}
+}
+
+// TestKeysAreHarmlessToViper holds the rules that keep viper harmless: keys are
+// lower-case words without dots, and viper sees what the file says.
+func TestKeysAreHarmlessToViper(t *testing.T) {
+	t.Parallel()
+	harmless := regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	var walk func(reflect.Type)
+	walk = func(typ reflect.Type) {
+		switch typ.Kind() {
+		case reflect.Slice, reflect.Pointer:
+			walk(typ.Elem())
+		case reflect.Struct:
+			for f := range typ.Fields() {
+				if key := f.Tag.Get("yaml"); !harmless.MatchString(key) {
+					t.Errorf("%s.%s has the key %q, want one that matches %s", typ, f.Name, key, harmless)
+				}
+				walk(f.Type)
+			}
+		}
+	}
+	walk(reflect.TypeFor[Config]())
+
+	raw, err := os.ReadFile("../../config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]any
+	if err := yaml.Unmarshal(raw, &want); err != nil {
+		t.Fatal(err)
+	}
+	v := viper.New()
+	v.SetConfigType("yaml")
+	if err := v.ReadConfig(strings.NewReader(string(raw))); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, v.AllSettings()); diff != "" {
+		t.Errorf("viper holds something other than the file (-file +viper):\n%s", diff)
+	}
+}
+
+// TestExampleConfigIsFaultless reads the config.yaml that the project shows.
+func TestExampleConfigIsFaultless(t *testing.T) {
+	t.Parallel()
+	if _, _, err := readConfig("../../config.yaml"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestEnvironmentOverridesAllowedScalars sets every variable that is allowed,
+// and some that are not.
+func TestEnvironmentOverridesAllowedScalars(t *testing.T) {
+	values := map[string]string{
+		"SAMLETD_SERVER_BASE_URL": "https://other.example.test", "SAMLETD_SERVER_LISTEN": "127.0.0.1:1",
+		"SAMLETD_STORE_DRIVER": "postgres", "SAMLETD_STORE_DSN": "env:ELSEWHERE",
+		"SAMLETD_LOG_LEVEL": "debug", "SAMLETD_LOG_FORMAT": "json",
+		"SAMLETD_KEYS": "oops", "SAMLETD_SERVER": "oops", "SAMLET_SERVER_LISTEN": "oops", "SAMLET_PORT": "tcp://10.0.0.1:80",
+		"SAMLETD_IDP_ENTITY_ID": "urn:oops",
+	}
+	for k, v := range values {
+		t.Setenv(k, v)
+	}
+	cfg, _, err := readConfig(write(t, minimal))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for key, field := range overridable(cfg) {
+		got["SAMLETD_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = *field
+	}
+	for k, v := range got {
+		if v != values[k] {
+			t.Errorf("%s = %q, want %q", k, v, values[k])
+		}
+	}
+	if len(got) != 6 || len(cfg.Keys) != 1 || cfg.IDP.EntityID != "https://other.example.test/saml/metadata" {
+		t.Errorf("overridden: %d scalars, %d keys, entityID %s; want 6, 1 and the one derived from base_url", len(got), len(cfg.Keys), cfg.IDP.EntityID)
+	}
+}
+
+func TestReference(t *testing.T) {
+	d := newDecoder(write(t, ""))
+	dir := filepath.Dir(d.file)
+	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte("from file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("A_SECRET", "from env")
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	for ref, want := range map[string]string{"file:secret": "from file", "env:A_SECRET": "from env", "cred:secret": "from file", "literal:x:y": "x:y"} {
+		got, err := d.reference(ref)
+		if err != nil || string(got) != want {
+			t.Errorf("reference(%q) = %q, %v; want %q", ref, got, err, want)
+		}
+	}
+	for _, ref := range []string{"secret", "file:absent", "env:ABSENT_SECRET", "cred:../secret", "http://x", ""} {
+		if got, err := d.reference(ref); err == nil {
+			t.Errorf("reference(%q) = %q, want an error", ref, got)
+		}
+	}
+}
+
+// FuzzReadConfig holds that no bytes make the reader panic, and that what it
+// accepts it accepts again.
+func FuzzReadConfig(f *testing.F) {
+	f.Add([]byte(minimal))
+	f.Add([]byte("a: &a [*a]\n"))
+	f.Add([]byte("? {}\n: x\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		d := newDecoder("config.yaml")
+		cfg := defaultConfig()
+		if d.decodeStrict(raw, &cfg); len(d.faults) == 0 {
+			cfg.complete()
+			d.checkConfig(&cfg)
+		}
+		_, _ = findList(raw, "service_providers") // an unreadable document is an error; here only a panic is a failure
+	})
+}
