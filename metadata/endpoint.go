@@ -56,7 +56,7 @@ func (sp *SP) AssertionConsumerService(url string, index *int, protocolBinding s
 	}
 	named := func(e IndexedEndpoint) bool {
 		if index != nil {
-			return e.Index == *index
+			return e.Index == *index && e.Index != noIndex
 		}
 		return e.Location == url
 	}

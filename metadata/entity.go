@@ -102,14 +102,14 @@ func (e Endpoint) ResponseURL() string {
 // 2.2.3).
 type IndexedEndpoint struct {
 	Endpoint
-	Index     int
+	Index     int             // -1: none was stated
 	IsDefault identity.Switch // Auto: not stated
 }
 
 // AttributeConsumingService is a set of attributes that a service provider asks
 // for (SAML Metadata 2.4.4.1).
 type AttributeConsumingService struct {
-	Index     int
+	Index     int             // -1: none was stated
 	IsDefault identity.Switch // Auto: not stated
 	Names     []Localized     // ServiceName
 	Requested []RequestedAttribute
@@ -173,13 +173,15 @@ func (e *Entity) Name(lang string) string {
 func inLanguage(texts []Localized, lang string) string {
 	for _, want := range []string{lang, "en"} {
 		for _, t := range texts {
-			if t.Lang == want && t.Text != "" {
+			if t.Text != "" && t.Lang == want {
 				return t.Text
 			}
 		}
 	}
-	if len(texts) == 0 {
-		return ""
+	for _, t := range texts {
+		if t.Text != "" {
+			return t.Text // pysaml2 writes empty ServiceNames
+		}
 	}
-	return texts[0].Text
+	return ""
 }

@@ -253,23 +253,31 @@ func (r *reader) finding(format string, args ...any) {
 	r.e.Findings = append(r.e.Findings, fmt.Sprintf(format, args...))
 }
 
+// noIndex is the Index of an element that has none, against the schema, as real
+// files do; no request can name it.
+const noIndex = -1
+
 // indexOf reads the attributes of an indexed element (SAML Metadata 2.2.3).
 func indexOf(el *xmlsec.Element) (int, identity.Switch, error) {
-	index, err := strconv.ParseUint(strings.TrimSpace(el.Attr("index")), 10, 16) // xs:unsignedShort
-	if err != nil {
-		return 0, identity.Auto, badValue(el, "index", err)
+	index := noIndex
+	if el.HasAttr("index") {
+		n, err := strconv.ParseUint(strings.TrimSpace(el.Attr("index")), 10, 16) // xs:unsignedShort
+		if err != nil {
+			return 0, identity.Auto, badValue(el, "index", err)
+		}
+		index = int(n)
 	}
 	if !el.HasAttr("isDefault") {
-		return int(index), identity.Auto, nil
+		return index, identity.Auto, nil
 	}
 	isDefault, err := booleanAttr(el, "isDefault")
 	if err != nil {
 		return 0, identity.Auto, err
 	}
 	if isDefault {
-		return int(index), identity.On, nil
+		return index, identity.On, nil
 	}
-	return int(index), identity.Off, nil
+	return index, identity.Off, nil
 }
 
 // booleanAttr reads an xs:boolean; an absent one is false, the default of every
