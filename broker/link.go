@@ -147,6 +147,6 @@ func (l linking) update(ctx context.Context, tx *store.Tx, record identity.Recor
 func (l linking) event(t identity.EventType, record identity.Record) identity.Event {
 	return identity.Event{
 		At: l.now, Type: t, RequestID: l.requestID, Record: record.ID, Connection: l.connection.ID,
-		Detail: fmt.Sprintf("%d attributes from the connection", len(l.said.Attributes)),
+		Detail: fmt.Sprintf("attributes from the connection: %d", len(l.said.Attributes)),
 	}
 }

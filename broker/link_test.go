@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"context"
+	"crypto/rand"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -10,7 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/samlet-id/samlet/broker"
 	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/internal/peer"
 	"github.com/samlet-id/samlet/store"
 	"github.com/samlet-id/samlet/store/sqlstore"
 )
@@ -279,8 +282,18 @@ func TestLinkRefuses(t *testing.T) {
 // come at once, to two nodes on one database, one record is made.
 func TestConcurrentFirstLogins(t *testing.T) {
 	t.Parallel()
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		concurrentFirstLogins(t, sqlstore.Config{Driver: sqlstore.DriverSQLite, DSN: filepath.Join(t.TempDir(), "samlet.db")})
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		concurrentFirstLogins(t, sqlstore.Config{Driver: sqlstore.DriverPostgres, DSN: peer.Postgres(t)})
+	})
+}
+
+func concurrentFirstLogins(t *testing.T, cfg sqlstore.Config) {
 	const logins = 32
-	cfg := sqlstore.Config{Driver: sqlstore.DriverSQLite, DSN: filepath.Join(t.TempDir(), "samlet.db")}
 	var nodes [2]store.Store
 	for i := range nodes {
 		s, err := sqlstore.Open(t.Context(), cfg)
@@ -320,6 +333,37 @@ func TestConcurrentFirstLogins(t *testing.T) {
 	want := []identity.EventType{identity.EventRecordCreated, identity.EventLinkCreated}
 	if diff := cmp.Diff(want, k.Events); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// TestEventsSayWhere holds what an event tells, and that it tells no values.
+func TestEventsSayWhere(t *testing.T) {
+	t.Parallel()
+	s := openStore(t)
+	b, err := broker.New(broker.Config{
+		Store: s, EntityID: entityID, Connections: []broker.Upstream{creating("acme", partner)}, Rand: rand.Reader,
+		Now: func() time.Time { return noon }, RequestID: func(context.Context) string { return "req-1" },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := signIn(t, b, "acme", upstreamAssertion("ada"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := identity.Event{
+		At: noon, Type: identity.EventLinkCreated, RequestID: "req-1", Record: identity.RecordID(a.Principal.Subject),
+		Connection: "acme", Detail: "attributes from the connection: 1",
+	}
+	err = s.View(t.Context(), func(tx *store.Tx) error {
+		events, err := tx.Events.List(t.Context(), want.Record, 1)
+		if diff := cmp.Diff([]identity.Event{want}, events); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -6,17 +6,13 @@ import (
 	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net/url"
 	"os"
 	"os/exec"
@@ -38,57 +34,55 @@ type party struct {
 	signatureMethod string
 }
 
-// keys are made once for the whole test binary: making them costs more than all
-// else that the tests do.
-var keys = sync.OnceValues(makeKeys)
+// keys are read once for the whole test binary.
+var keys = sync.OnceValues(readKeys)
 
 type keyring struct{ idp, other, ecdsa, spSigning, spEncryption, spNext party }
 
-func makeKeys() (keyring, error) {
+func readKeys() (keyring, error) {
 	var k keyring
-	var err error
-	for _, p := range []*party{&k.idp, &k.other, &k.spSigning, &k.spEncryption, &k.spNext} {
-		signer, keyErr := rsa.GenerateKey(rand.Reader, 2048)
-		if keyErr != nil {
-			return k, keyErr
-		}
-		if *p, err = newParty(signer, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"); err != nil {
+	for name, p := range map[string]*party{
+		"idp": &k.idp, "other": &k.other, "ecdsa": &k.ecdsa, "sp-signing": &k.spSigning, "sp-encryption": &k.spEncryption, "sp-next": &k.spNext,
+	} {
+		var err error
+		if *p, err = readParty(filepath.Join("testdata", "keys", name)); err != nil {
 			return k, err
 		}
 	}
-	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return k, err
-	}
-	k.ecdsa, err = newParty(signer, "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256")
-	return k, err
+	k.ecdsa.signatureMethod = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
+	return k, nil
 }
 
-func newParty(signer crypto.Signer, method string) (party, error) {
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
-		NotBefore: noon.Add(-time.Hour), NotAfter: noon.Add(24 * time.Hour),
+func readParty(path string) (party, error) {
+	p := party{signatureMethod: "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"}
+	var err error
+	if p.keyPEM, err = os.ReadFile(path + ".key.pem"); err != nil {
+		return p, err
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
+	if p.certPEM, err = os.ReadFile(path + ".cert.pem"); err != nil {
+		return p, err
+	}
+	block, _ := pem.Decode(p.keyPEM)
+	if block == nil {
+		return p, fmt.Errorf("%s: no PEM", path)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return party{}, err
+		return p, err
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(signer)
-	if err != nil {
-		return party{}, err
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return p, fmt.Errorf("%s: a %T cannot sign", path, key)
 	}
-	return party{
-		signer: signer, signatureMethod: method,
-		keyPEM:  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
-		certPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-	}, nil
+	p.signer = signer
+	return p, nil
 }
 
 func testKeys(t testing.TB) keyring {
 	t.Helper()
 	k, err := keys()
 	if err != nil {
-		t.Fatalf("making keys: %v", err)
+		t.Fatalf("reading the keys: %v", err)
 	}
 	return k
 }
