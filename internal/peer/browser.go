@@ -182,7 +182,13 @@ func (b *Browser) navigate(v visit) *Page {
 		next := b.redirect(resp, &v)
 		if next == nil {
 			b.page = b.read(resp, v.url)
-			return b.page
+			refresh := b.page.refresh()
+			if refresh == "" {
+				return b.page
+			}
+			origin = originOf(b.page.URL)
+			v = visit{method: http.MethodGet, url: b.resolve(refresh), from: b.page}
+			continue
 		}
 		if origin != "" && originOf(next) != originOf(v.url) {
 			if originOf(v.url) != origin {

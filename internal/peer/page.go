@@ -50,6 +50,18 @@ func (p *Page) Title() string {
 	return ""
 }
 
+// refresh is where the page leads by itself (HTML 4.2.5.3, http-equiv refresh),
+// or "".
+func (p *Page) refresh() string {
+	for _, n := range p.all("meta") {
+		if strings.EqualFold(attr(n, "http-equiv"), "refresh") {
+			_, target, _ := strings.Cut(attr(n, "content"), "url=")
+			return target
+		}
+	}
+	return ""
+}
+
 // Forms returns the forms of the page in order.
 func (p *Page) Forms() []*Form {
 	var forms []*Form

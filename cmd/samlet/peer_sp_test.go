@@ -1,0 +1,162 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/samlet-id/samlet/internal/peer"
+)
+
+const (
+	nameIDPersistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+	nameIDEmail      = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+	nameIDTransient  = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
+)
+
+// alice signs in with a password at samlet itself.
+var alice = map[string][]string{
+	"mail": {"alice@example.test"}, "givenName": {"Alice"}, "sn": {"O'Neill & <Söhne>"},
+	"isMemberOf": {"staff", "admins"},
+}
+
+const alicePassword = "correct horse battery"
+
+func aliceSignsIn() peer.Fill { return peer.Fill{"identifier": "alice", "password": alicePassword} }
+
+func (s *served) createAlice(t *testing.T) {
+	t.Helper()
+	s.run(t, alicePassword, "user", "create", "alice", "--password-stdin",
+		"--set", "mail=alice@example.test", "--set", "given_name=Alice", "--set", "family_name="+alice["sn"][0],
+		"--set", "groups=staff", "--set", "groups=admins")
+}
+
+// Service providers not written by us sign a person in through samlet, and a
+// second one does so without a prompt.
+func TestPeersSignIn(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		o      peer.SPOptions
+		format string // of the NameID
+	}{
+		{"as they come", peer.SPOptions{}, ""},
+		{"persistent, signed requests by POST", peer.SPOptions{SignRequests: true, RequestByPOST: true, NameIDFormat: nameIDPersistent}, nameIDPersistent},
+		{"e-mail, encrypted", peer.SPOptions{EncryptAssertions: true, NameIDFormat: nameIDEmail}, nameIDEmail},
+		{"transient", peer.SPOptions{NameIDFormat: nameIDTransient}, nameIDTransient},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := serveSamlet(t, nil)
+			s.createAlice(t)
+			var sps []*peer.SP
+			for _, kind := range peer.SPs() {
+				sps = append(sps, s.addSP(t, kind, tc.o))
+			}
+			subjects := map[string]string{}
+			for i, sp := range sps {
+				t.Run(sp.Name, func(t *testing.T) {
+					b := peer.NewBrowser(t)
+					l := peer.ReadLogin(t, b.Walk(sp.LoginURL, aliceSignsIn()))
+					s.check(t, l, tc.format)
+					if other, taken := subjects[l.NameID]; taken && tc.format != nameIDEmail && l.NameIDFormat != nameIDEmail {
+						t.Errorf("%s and %s know the same NameID %q", sp.Name, other, l.NameID)
+					}
+					subjects[l.NameID] = sp.Name
+
+					second := sps[(i+1)%len(sps)]
+					s.check(t, peer.ReadLogin(t, b.Walk(second.LoginURL, nil)), tc.format)
+
+					again := peer.ReadLogin(t, b.Walk(sp.LoginURL, nil))
+					if transient := again.NameIDFormat == nameIDTransient; transient == (again.NameID == l.NameID) {
+						t.Errorf("NameID %q of the first login and %q of the second, format %s", l.NameID, again.NameID, again.NameIDFormat)
+					}
+				})
+			}
+		})
+	}
+}
+
+// check compares what an SP understood with what alice and samlet are.
+func (s *served) check(t *testing.T, l peer.Login, format string) {
+	t.Helper()
+	if l.Error != "" {
+		t.Fatalf("the SP refused the Response: %+v", l)
+	}
+	if want := s.base + "/saml/metadata"; l.Issuer != want {
+		t.Errorf("issuer: got %q, want %q", l.Issuer, want)
+	}
+	if format != "" && l.NameIDFormat != format {
+		t.Errorf("NameID format: got %q, want %q", l.NameIDFormat, format)
+	}
+	if l.NameID == "" || l.SessionIndex == "" {
+		t.Errorf("NameID %q, SessionIndex %q: one is missing", l.NameID, l.SessionIndex)
+	}
+	if l.NameIDFormat == nameIDEmail && l.NameID != alice["mail"][0] {
+		t.Errorf("NameID: got %q, want %q", l.NameID, alice["mail"][0])
+	}
+	if !strings.HasPrefix(l.AuthnContext, "urn:oasis:names:tc:SAML:2.0:ac:classes:Password") {
+		t.Errorf("AuthnContextClassRef: got %q, want one of the password classes", l.AuthnContext)
+	}
+	wantAttributes(t, l, alice)
+}
+
+// A signed Response is valid against the schemas and verified by xmlsec1, as it
+// passes through the browser.
+func TestPeersReadTheResponse(t *testing.T) {
+	s := serveSamlet(t, nil)
+	s.createAlice(t)
+	sp := s.addSP(t, kindNamed(t, "gosaml2"), peer.SPOptions{NameIDFormat: nameIDPersistent})
+	b := peer.NewBrowser(t)
+	b.Get(sp.LoginURL)
+	b.Submit(b.Page().Form("identifier"), peer.Fill{"identifier": "alice"})
+	page := b.Submit(b.Page().Form("password"), peer.Fill{"password": alicePassword})
+	doc := page.Message("SAMLResponse")
+	if doc == nil {
+		t.Fatalf("no Response waits at %s:\n%s", page.URL, page.Text())
+	}
+	cert := s.run(t, "", "keys", "export")
+	peer.ValidateXSD(t, doc)
+	peer.VerifyXMLSec1(t, doc, cert)
+	peer.ValidateXSD(t, s.metadata(t))
+	peer.VerifyXMLSec1(t, s.metadata(t), cert)
+}
+
+func TestPeersAskForPassiveOrForcedLogin(t *testing.T) {
+	s := serveSamlet(t, nil)
+	s.createAlice(t)
+	for _, kind := range peer.SPs() {
+		if kind.IsPassive {
+			t.Run(kind.Name+" passive", func(t *testing.T) {
+				sp := s.addSP(t, kind, peer.SPOptions{IsPassive: true})
+				b := peer.NewBrowser(t)
+				p := b.Walk(sp.LoginURL, nil)
+				if !strings.HasPrefix(p.URL.String(), sp.URL) || p.Status < 400 {
+					t.Fatalf("without a session: got %d at %s, want the SP's refusal:\n%s", p.Status, p.URL, p.Text())
+				}
+				b.Walk(s.base+"/test/signin", aliceSignsIn())
+				s.check(t, peer.ReadLogin(t, b.Walk(sp.LoginURL, nil)), "")
+			})
+		}
+		if kind.ForceAuthn {
+			t.Run(kind.Name+" forced", func(t *testing.T) {
+				sp := s.addSP(t, kind, peer.SPOptions{ForceAuthn: true})
+				b := peer.NewBrowser(t)
+				b.Walk(sp.LoginURL, aliceSignsIn())
+				p := b.Walk(sp.LoginURL, nil)
+				if !slices.ContainsFunc(p.Forms(), func(f *peer.Form) bool { return f.Has("password") || f.Has("identifier") }) {
+					t.Fatalf("with a session: got %d at %s, want to be asked again:\n%s", p.Status, p.URL, p.Text())
+				}
+				s.check(t, peer.ReadLogin(t, b.Continue(aliceSignsIn())), "")
+			})
+		}
+	}
+}
+
+func kindNamed(t *testing.T, name string) peer.SPKind {
+	t.Helper()
+	all := peer.SPs()
+	i := slices.IndexFunc(all, func(k peer.SPKind) bool { return k.Name == name })
+	if i < 0 {
+		t.Fatalf("there is no peer %q", name)
+	}
+	return all[i]
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/samlet-id/samlet/internal/peer"
+)
+
+// samletHost is another site than every peer's, so that cookies behave as they
+// do between organisations.
+const samletHost = "127.0.0.5"
+
+// served is a samlet process: the real binary with the files that `samlet init`
+// made, driven by its command line alone.
+type served struct {
+	base, dir string
+}
+
+// serveSamlet starts samlet. edit changes config.yaml before it is read; nil
+// leaves it as init wrote it.
+func serveSamlet(t *testing.T, edit func(config string) string) *served {
+	t.Helper()
+	s := &served{}
+	binary, err := exec.LookPath("samlet") // TestMain puts this test binary there.
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.base = peer.Start(t, "samlet", samletHost, "/readyz", func(addr string) []string {
+		s.dir = filepath.Join(t.TempDir(), "samlet")
+		s.run(t, "", "init", "--dir", s.dir, "--base-url", "http://"+addr)
+		if edit != nil {
+			s.edit(t, edit)
+		}
+		return []string{binary, "serve", "--config", s.config()}
+	})
+	return s
+}
+
+func (s *served) config() string { return filepath.Join(s.dir, "config.yaml") }
+
+func (s *served) edit(t *testing.T, edit func(string) string) {
+	t.Helper()
+	text, err := os.ReadFile(s.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := edit(string(text))
+	if changed == string(text) {
+		t.Fatalf("config.yaml is not as this test expects it:\n%s", text)
+	}
+	if err := os.WriteFile(s.config(), []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run executes one samlet command and returns what it printed.
+func (s *served) run(t *testing.T, stdin string, args ...string) []byte {
+	t.Helper()
+	if args[0] != "init" {
+		args = append(args, "--config", s.config())
+	}
+	cmd := exec.CommandContext(t.Context(), "samlet", args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("samlet %s: %v\n%s%s", strings.Join(args, " "), err, out, stderr.Bytes())
+	}
+	return out
+}
+
+func (s *served) metadata(t *testing.T) []byte {
+	t.Helper()
+	return peer.NewBrowser(t).Get(s.base + "/saml/metadata").Body
+}
+
+// addSP starts a service provider and makes it known, and waits until samlet
+// has taken it over.
+func (s *served) addSP(t *testing.T, kind peer.SPKind, o peer.SPOptions) *peer.SP {
+	t.Helper()
+	o.IdPMetadata = s.metadata(t)
+	sp := kind.Start(t, o)
+	file := filepath.Join(t.TempDir(), "sp.xml")
+	if err := os.WriteFile(file, sp.Metadata, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	id := strings.ToLower(strings.ReplaceAll(sp.Name, "_", "-"))
+	s.run(t, "", "sp", "add", "--metadata", file, "--id", id, "--replace", "--release", "mail,given_name,family_name,groups")
+	await(t, "samlet knows "+sp.Name, func() (bool, string) {
+		p := peer.NewBrowser(t).Walk(sp.LoginURL, nil)
+		return p.Form("identifier") != nil || strings.HasPrefix(p.URL.String(), sp.URL), p.Text()
+	})
+	return sp
+}
+
+// await polls until something is so.
+func await(t *testing.T, what string, so func() (bool, string)) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ok, seen := so()
+		if ok {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("waited in vain until %s; at last: %s", what, seen)
+		}
+	}
+}
+
+// people lists the records as `samlet user list --json` tells them.
+func (s *served) people(t *testing.T) []userRow {
+	t.Helper()
+	var rows []userRow
+	out := s.run(t, "", "user", "list", "--json")
+	if err := json.Unmarshal(out, &rows); err != nil {
+		t.Fatalf("samlet user list --json: %v\n%s", err, out)
+	}
+	return rows
+}
+
+// wantAttributes compares what an SP understood with LDAP-named attributes.
+func wantAttributes(t *testing.T, l peer.Login, want map[string][]string) {
+	t.Helper()
+	for name, values := range want {
+		if got := l.Values(name, peer.OID(name)); !slices.Equal(got, values) {
+			t.Errorf("%s: got %q, want %q", name, got, values)
+		}
+	}
+}
