@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Makes accept/ and reject/: documents signed and encrypted by xmlsec1 and
-openssl, never by samlet, with keys/ (made here if they are absent).
+openssl, never by samlet, with keys/, and detached/ (both made if they are
+absent).
 
 Each file begins with a comment that the test harness strips: what the document
 is, then lines "name: value":
@@ -582,8 +583,27 @@ def rejected_encryption():
     decrypt("tampered", "Content that was changed before it was encrypted.", encrypted_data(by_key(inner.replace(ALICE, EVIL), gcm, cek), gcm, key), do="decrypt verify", code="sig.digest")
 
 
+def detached():
+    """Signatures over the octets of a query, as the HTTP-Redirect binding makes them, by openssl."""
+    os.makedirs("detached", exist_ok=True)
+    query = b"SAMLRequest=fZFBT8MwDIX&RelayState=token&SigAlg=any"
+    with open("detached/query", "wb") as f:
+        f.write(query)
+    for key in ("rsa", "p256", "p384", "p521"):
+        for bits in ("1", "256", "384", "512"):
+            sig = run("openssl", "dgst", "-sha" + bits, "-sign", "keys/test-%s-key.pem" % key, data=query)
+            if key != "rsa":
+                r, s = re.findall(r"INTEGER\s*:([0-9A-F]+)", run("openssl", "asn1parse", "-inform", "DER", data=sig).decode())
+                size = {"p256": 64, "p384": 96, "p521": 132}[key]
+                sig = bytes.fromhex(r.zfill(size) + s.zfill(size))
+            with open("detached/%s-sha%s" % (key, bits), "wb") as f:
+                f.write(sig)
+
+
 if __name__ == "__main__":
     make_keys()
+    if not os.path.isdir("detached"):
+        detached()
     for kind in ("accept", "reject"):
         os.makedirs(kind, exist_ok=True)
         for f in os.listdir(kind):
