@@ -154,6 +154,32 @@ func TestAttackMixUp(t *testing.T) {
 	if got := b.follow(parked).answer(t); got.Assertion == nil {
 		t.Errorf("the right connection got %+v", got)
 	}
+
+	relay = b.leave(t, identity.AuthnRequest{Connection: "", ForceAuthn: true, LoginHint: "ada@partner.test"})
+	parked = b.crossPost("/saml/acs/partner", url.Values{"SAMLResponse": {"ada"}, "RelayState": {relay}})
+	b.post("/login", url.Values{"t": {relay}, "connection": {"evil"}})
+	if p := b.get(strings.Replace(parked.to, "partner", "evil", 1)); p.status != http.StatusBadRequest {
+		t.Errorf("one connection's answer at the other that is awaited now: got %d to %q", p.status, p.to)
+	}
+}
+
+// TestAttackUnboundTicket posts to a ticket that no browser has been shown.
+func TestAttackUnboundTicket(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, setup{})
+	w.addPerson("ada")
+	b := w.newBrowser()
+	start := b.crossPost(ssoPath(t, identity.AuthnRequest{}), nil)
+	tk := strings.TrimPrefix(start.to, "/login?t=")
+	for _, form := range []url.Values{{"identifier": {"ada"}}, {"password": {goodPass}}, {"cancel": {"1"}}} {
+		form.Set("t", tk)
+		if p := b.post("/login", form); p.status != http.StatusBadRequest {
+			t.Errorf("%v: got %d to %q", form, p.status, p.to)
+		}
+	}
+	if p := b.get("/sso/resume?t=" + tk); p.status != http.StatusBadRequest {
+		t.Errorf("result: got %d %s", p.status, p.body)
+	}
 }
 
 // TestAttackUpstreamReplay delivers one upstream answer twice.

@@ -15,8 +15,8 @@ import (
 // Start begins a login, or answers at once where the browser's session already
 // does. A refusal that needs no browser is returned as an identity.Error.
 //
-// A cross-site POST carries no Lax cookie, so that on a POST the session is
-// looked for one redirect later.
+// A cross-site POST carries no Lax cookie, so that its session is found one
+// redirect later.
 func (a *Authenticator) Start(w http.ResponseWriter, r *http.Request, req identity.AuthnRequest) (identity.Outcome, error) {
 	if _, ok := web.LocalPath(req.Resume); !ok {
 		return identity.Outcome{}, fmt.Errorf("starting a login: Resume %q is no path of ours", req.Resume)
@@ -28,11 +28,9 @@ func (a *Authenticator) Start(w http.ResponseWriter, r *http.Request, req identi
 	if _, err := nameIDFormat(rp, req); err != nil {
 		return identity.Outcome{}, err
 	}
-	if r.Method == http.MethodGet {
-		out, answered, err := a.answer(w, r, rp, req)
-		if err != nil || answered {
-			return identity.Outcome{Assertion: out}, err
-		}
+	out, answered, err := a.answer(r, rp, req)
+	if err != nil || answered {
+		return identity.Outcome{Assertion: out}, err
 	}
 	return a.begin(w, r, req)
 }
@@ -61,7 +59,7 @@ func (a *Authenticator) begin(w http.ResponseWriter, r *http.Request, req identi
 // answer is the hot path: one View, in which the session, its record and the
 // stored identifier are read, and an entry in the journal. Only the first visit
 // to a relying party that keeps an identifier writes.
-func (a *Authenticator) answer(w http.ResponseWriter, r *http.Request, rp identity.RelyingParty, req identity.AuthnRequest) (identity.Assertion, bool, error) {
+func (a *Authenticator) answer(r *http.Request, rp identity.RelyingParty, req identity.AuthnRequest) (identity.Assertion, bool, error) {
 	token, ok := a.cfg.Web.Cookie(r, sessionCookie)
 	if !ok {
 		return identity.Assertion{}, false, nil
@@ -87,6 +85,9 @@ func (a *Authenticator) answer(w http.ResponseWriter, r *http.Request, rp identi
 	if errors.Is(err, errMint) {
 		err = a.cfg.Store.Update(ctx, read(true))
 	}
+	if err != nil && l != nil && identity.KindOf(err) == identity.KindDenied {
+		return identity.Assertion{}, false, errors.Join(err, a.journal.add(entry{event: refusalEvent(ctx, l.session, req, err, now)}))
+	}
 	if err != nil || l == nil {
 		return identity.Assertion{}, false, err
 	}
@@ -104,7 +105,7 @@ func (a *Authenticator) Result(w http.ResponseWriter, r *http.Request) (identity
 	if err != nil {
 		return identity.AuthnRequest{}, identity.Assertion{}, a.signedInInstead(r, err)
 	}
-	if !t.ended() || t.Browser == "" {
+	if !t.ended() {
 		return identity.AuthnRequest{}, identity.Assertion{}, errStale("This sign-in is not finished yet.", nil)
 	}
 	rp, err := a.party(t.Request.RelyingParty)
@@ -123,8 +124,10 @@ func (a *Authenticator) Result(w http.ResponseWriter, r *http.Request) (identity
 			why = t.Refusal.err()
 			return nil
 		}
-		out, why, err = a.deliver(ctx, tx, rp, t, now)
-		return err
+		if out, why, err = a.deliver(ctx, tx, rp, t, now); err != nil || why == nil {
+			return err
+		}
+		return tx.Events.Append(ctx, refusalEvent(ctx, *t.Session, t.Request, why, now))
 	})
 	if identity.KindOf(err) == identity.KindNotFound && err != nil {
 		return identity.AuthnRequest{}, identity.Assertion{}, a.signedInInstead(r, errStale("This sign-in was finished in another tab.", err))
@@ -185,6 +188,12 @@ func (a *Authenticator) party(id identity.RelyingPartyID) (identity.RelyingParty
 func releaseEvent(ctx context.Context, l live, req identity.AuthnRequest, out identity.Assertion, now time.Time) identity.Event {
 	e := sessionEvent(ctx, identity.EventRelease, l.session, now)
 	e.RelyingParty, e.Detail = req.RelyingParty, releaseDetail(out)
+	return e
+}
+
+func refusalEvent(ctx context.Context, s identity.Session, req identity.AuthnRequest, why error, now time.Time) identity.Event {
+	e := sessionEvent(ctx, identity.EventRefused, s, now)
+	e.RelyingParty, e.Code = req.RelyingParty, identity.CodeOf(why)
 	return e
 }
 

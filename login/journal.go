@@ -21,7 +21,8 @@ const (
 	journalFull  = 1 << 16
 )
 
-// entry is what there is to record of one answer from a live session.
+// entry is what there is to record of one answer from a live session. A refusal
+// has no participant.
 type entry struct {
 	participant identity.Participant
 	event       identity.Event
@@ -127,7 +128,7 @@ func (j *journal) flush(ctx context.Context) error {
 
 // write records a batch: every event, and of each session and relying party the
 // latest participant. A session that ended meanwhile has no participants any
-// more, while its events stay.
+// more, and a refusal has none, while their events stay.
 func (j *journal) write(ctx context.Context, batch []entry) error {
 	type key struct {
 		session identity.SessionID

@@ -1,7 +1,6 @@
 package login_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -340,88 +339,5 @@ func TestLostCookies(t *testing.T) {
 	p := b.get(ssoPath(t, identity.AuthnRequest{}))
 	if p := w.newBrowser().get(p.to); p.status != http.StatusBadRequest || !strings.Contains(p.body, "cookie") {
 		t.Errorf("got %d %s", p.status, p.body)
-	}
-}
-
-func TestLogout(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, setup{})
-	rec := w.addPerson("ada")
-	b := w.newBrowser()
-	b.signIn(b.ask(identity.AuthnRequest{}), "ada", goodPass).answer(t)
-	if p := b.get("/logout"); !strings.Contains(p.body, "ada") || len(w.sessionsOf(rec.ID)) != 1 {
-		t.Errorf("GET ended the session or does not say whose it is: %s", p.body)
-	}
-	token := b.cookie("samlet_session")
-	p := b.post("/logout", nil)
-	if p.status != http.StatusOK || !strings.Contains(p.body, "Wiki") {
-		t.Errorf("the page does not say who may still know the person: %d %s", p.status, p.body)
-	}
-	if b.cookie("samlet_session") != "" || len(w.sessionsOf(rec.ID)) != 0 {
-		t.Error("the session is still there")
-	}
-	b.setCookie("samlet_session", token)
-	b.ask(identity.AuthnRequest{}).ticket(t)
-	if got := w.events()[0]; got != "session.ended" {
-		t.Errorf("latest event: got %q", got)
-	}
-	if p := b.post("/logout", nil); p.status != http.StatusOK {
-		t.Errorf("a second time: %d", p.status)
-	}
-}
-
-// TestSignedOutBeforeTheEnd signs out between the password and the answer.
-func TestSignedOutBeforeTheEnd(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, setup{})
-	w.addPerson("ada")
-	b := w.newBrowser()
-	tk := b.ask(identity.AuthnRequest{}).ticket(t)
-	b.post("/login", url.Values{"t": {tk}, "identifier": {"ada"}})
-	done := b.post("/login", url.Values{"t": {tk}, "password": {goodPass}})
-	browser := b.cookie("samlet_browser")
-	b.post("/logout", nil)
-	b.setCookie("samlet_browser", browser)
-	if got := b.follow(done).answer(t); got.Assertion != nil || got.Code != "ui.stale" {
-		t.Errorf("got %+v", got)
-	}
-}
-
-func TestOtherPersonEndsTheSession(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, setup{})
-	ada, bob := w.addPerson("ada"), w.addPerson("bob")
-	b := w.newBrowser()
-	b.signIn(b.ask(identity.AuthnRequest{}), "ada", goodPass).answer(t)
-	b.signIn(b.ask(identity.AuthnRequest{ForceAuthn: true}), "bob", goodPass).answer(t)
-	if a, b := len(w.sessionsOf(ada.ID)), len(w.sessionsOf(bob.ID)); a != 0 || b != 1 {
-		t.Errorf("sessions: ada %d, bob %d; want 0 and 1", a, b)
-	}
-}
-
-func TestSessionKeepsItsParticipants(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, setup{})
-	w.addParty(identity.RelyingParty{ID: "mail", EntityID: "https://mail.example.test/sp"})
-	rec := w.addPerson("ada")
-	b := w.newBrowser()
-	b.signIn(b.ask(identity.AuthnRequest{}), "ada", goodPass).answer(t)
-	before := w.sessionsOf(rec.ID)
-	b.signIn(b.ask(identity.AuthnRequest{RelyingParty: "mail", ForceAuthn: true}), "ada", goodPass).answer(t)
-	after := w.sessionsOf(rec.ID)
-	if len(after) != 1 || after[0].ID != before[0].ID {
-		t.Fatalf("sessions: %+v, before %+v", after, before)
-	}
-	var got []identity.RelyingPartyID
-	w.update(func(ctx context.Context, tx *store.Tx) error {
-		all, err := tx.Sessions.Participants(ctx, after[0].ID)
-		got = nil
-		for _, p := range all {
-			got = append(got, p.RelyingParty)
-		}
-		return err
-	})
-	if diff := cmp.Diff([]identity.RelyingPartyID{"wiki", "mail"}, got); diff != "" {
-		t.Errorf("participants (-want +got):\n%s", diff)
 	}
 }

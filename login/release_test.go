@@ -184,3 +184,17 @@ func TestSessionTowardsTheParty(t *testing.T) {
 		t.Error("two relying parties were told one SessionIndex")
 	}
 }
+
+func TestRefusedReleaseIsRecorded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, setup{})
+	w.addParty(identity.RelyingParty{ID: "wiki", EntityID: "https://wiki.example.test/sp", NameID: identity.NameIDRule{Format: identity.FormatEmail}})
+	w.addPerson("ada")
+	b := w.newBrowser()
+	b.signIn(b.ask(identity.AuthnRequest{}), "ada", goodPass).answer(t)
+	b.ask(identity.AuthnRequest{}).answer(t)
+	const refusal = "request.refused sp.nameid_missing"
+	eventually(t, "both refusals are recorded", func() bool {
+		return cmp.Equal(w.events(), []string{refusal, refusal, "login.succeeded"})
+	})
+}

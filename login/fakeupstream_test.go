@@ -1,0 +1,71 @@
+package login_test
+
+import (
+	"context"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/samlet-id/samlet/binding"
+	"github.com/samlet-id/samlet/identity"
+)
+
+// upstream is a login.Upstream at which people sign in by name: the answer
+// "SAMLResponse=name" is good for the state that Begin gave.
+type upstream struct {
+	connections []identity.Connection
+	mu          sync.Mutex
+	record      map[string]identity.RecordID
+	instant     time.Time // of every authentication; zero means now
+	class       identity.ClassRef
+	fail        error
+	asked       []identity.AuthnRequest
+}
+
+func (u *upstream) Connections() []identity.Connection { return u.connections }
+
+func (u *upstream) Route(identifier string) (identity.ConnectionID, bool) {
+	for _, c := range u.connections {
+		for _, d := range c.EmailDomains {
+			if identity.Domain(identifier) == d {
+				return c.ID, true
+			}
+		}
+	}
+	return "", false
+}
+
+func (u *upstream) Begin(_ context.Context, id identity.ConnectionID, req identity.AuthnRequest, relayState string) (binding.Message, []byte, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.asked = append(u.asked, req)
+	q := url.Values{"RelayState": {relayState}}
+	return binding.Message{URL: "https://" + string(id) + ".example.test/sso?" + q.Encode()}, []byte("state of " + string(id)), nil
+}
+
+func (u *upstream) Finish(_ context.Context, id identity.ConnectionID, state []byte, in binding.Received) (identity.Assertion, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.fail != nil {
+		return identity.Assertion{}, u.fail
+	}
+	if string(state) != "state of "+string(id) {
+		return identity.Assertion{}, &identity.Error{Kind: identity.KindInvalid, Code: "up.in_response_to", Msg: "wrong state"}
+	}
+	rec, ok := u.record[in.Form.Get("SAMLResponse")]
+	if !ok {
+		return identity.Assertion{}, &identity.Error{Kind: identity.KindInvalid, Code: "up.signature", Msg: "bad answer"}
+	}
+	instant, class := u.instant, u.class
+	if instant.IsZero() {
+		instant = time.Now().UTC()
+	}
+	if class == "" {
+		class = identity.ClassREFEDSMFA
+	}
+	return identity.Assertion{
+		Principal: identity.Principal{Issuer: ourID, Subject: string(rec)},
+		Context:   identity.AuthnContext{Class: class, Instant: instant, Authorities: []identity.EntityID{"https://idp.example.test"}},
+		Session:   "upstream-index",
+	}, nil
+}
