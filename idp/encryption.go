@@ -9,28 +9,30 @@ import (
 )
 
 // encryption returns how to encrypt to the service provider, or nil if its
-// assertions are sent in plain text: where the operator says so, or where it has
-// no key and need not have one.
+// assertions are sent in plain text: where the operator says so, or where
+// encryption is not available and need not be. It is not, either, where the
+// metadata lists CBC or RSA PKCS #1 v1.5 and nothing better (crewjam/saml's
+// does): what is broken protects nothing that TLS would not.
 func (p Party) encryption() (*xmlsec.EncryptTo, error) {
-	sp := p.Metadata.SP
-	switch {
-	case p.Encrypt == identity.Never, p.Encrypt == identity.IfAvailable && len(sp.Encryption) == 0:
+	if p.Encrypt == identity.Never {
 		return nil, nil
-	case len(sp.Encryption) == 0:
-		return nil, &identity.Error{
-			Kind: identity.KindUnavailable, Code: "sp.encryption", Who: identity.WhoVendor,
-			Msg: "Assertions for the application must be encrypted, and its metadata has no key for it.",
+	}
+	sp := p.Metadata.SP
+	if len(sp.Encryption) > 0 {
+		to := xmlsec.EncryptTo{Key: sp.Encryption[0]}
+		if chooseContent(&to, sp.EncryptionMethods) && chooseTransport(&to, sp.EncryptionMethods) {
+			return &to, nil
 		}
 	}
-	to := xmlsec.EncryptTo{Key: sp.Encryption[0]}
-	if !chooseContent(&to, sp.EncryptionMethods) || !chooseTransport(&to, sp.EncryptionMethods) {
-		return nil, &identity.Error{
-			Kind: identity.KindUnavailable, Code: "sp.encryption", Who: identity.WhoVendor,
-			Msg:  "Assertions for the application must be encrypted, and its metadata lists no algorithm for it that is safe.",
-			Seen: names(sp.EncryptionMethods), Expected: xmlsec.AlgAES256GCM + " or " + xmlsec.AlgAES128GCM + " with RSA-OAEP",
-		}
+	if p.Encrypt != identity.Required {
+		return nil, nil
 	}
-	return &to, nil
+	return nil, &identity.Error{
+		Kind: identity.KindUnavailable, Code: "sp.encryption", Who: identity.WhoVendor,
+		Msg:      "Assertions for the application must be encrypted, and its metadata has no key for it, or lists no algorithm that is safe.",
+		Seen:     names(sp.EncryptionMethods),
+		Expected: "a key, and " + xmlsec.AlgAES256GCM + " or " + xmlsec.AlgAES128GCM + " with RSA-OAEP",
+	}
 }
 
 // What a service provider lists in its metadata binds us (IIP-MD10), in its

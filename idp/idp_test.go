@@ -1,0 +1,134 @@
+package idp_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/samlet-id/samlet/idp"
+)
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	var whole idp.Config
+	newWorld(t, nil, func(cfg *idp.Config) { whole = *cfg })
+	for name, c := range map[string]struct {
+		spoil func(*idp.Config)
+		want  string
+	}{
+		"no entityID":      {func(c *idp.Config) { c.EntityID = "" }, "EntityID"},
+		"no parties":       {func(c *idp.Config) { c.Party = nil }, "Party"},
+		"no authenticator": {func(c *idp.Config) { c.Authenticator = nil }, "Authenticator"},
+		"no keys":          {func(c *idp.Config) { c.Keys = nil }, "Keys"},
+		"no pages":         {func(c *idp.Config) { c.Web = nil }, "Web"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := whole
+			c.spoil(&cfg)
+			if _, err := idp.New(cfg); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want an error about %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestBasePath(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil, func(cfg *idp.Config) { cfg.BaseURL = "https://example.test/login/" })
+	if got, want := fmt.Sprint(w.CrossSitePosts()), "[POST /login/saml/sso]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://example.test/login/saml/metadata", nil)
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, r)
+	if !strings.Contains(rec.Body.String(), `Location="https://example.test/login/saml/sso"`) {
+		t.Errorf("got %d %s", rec.Code, rec.Body)
+	}
+}
+
+// FuzzAuthnRequest: no request makes us panic, fail, or send anything to an
+// address that is not registered.
+func FuzzAuthnRequest(f *testing.F) {
+	f.Add(authnRequest, "")
+	f.Add(edited(child(`<samlp:NameIDPolicy AllowCreate="1"/>`)), "a")
+	f.Add(edited(noACS, noBinding, attribute(`AssertionConsumerServiceIndex="2"`)), "")
+	f.Add(edited(child(`<saml:Subject><saml:NameID>a</saml:NameID></saml:Subject><samlp:RequestedAuthnContext Comparison="better"><saml:AuthnContextClassRef>a</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>`)), "")
+	f.Add(signedBy(f, authnRequest, loadKey(f, "sp")), "")
+	w := newWorld(f, nil, func(cfg *idp.Config) { cfg.Rand = rand.Reader })
+	f.Fuzz(func(t *testing.T, xml, relayState string) {
+		w.log.Reset()
+		got := w.send(byPOST(t, xml, relayState))
+		if got.status >= 500 {
+			t.Fatalf("%d: %s", got.status, w.log)
+		}
+		if got.response == nil {
+			return
+		}
+		if got.action != acsURL && got.action != acsURL+"2" {
+			t.Fatalf("a Response to %q", got.action)
+		}
+		w.verified(t, got.response)
+	})
+}
+
+// BenchmarkSSO prints what a sign-on costs that needs no question, through the
+// HTTP handler, in units of the bare RSA signature that is in it. The two take
+// turns, so that a busy machine slows both.
+func BenchmarkSSO(b *testing.B) {
+	w := newWorld(b, nil, func(cfg *idp.Config) { cfg.Rand = rand.Reader })
+	query := redirectQuery(b, authnRequest, "the state", nil)
+	sum := sha256.Sum256([]byte("a"))
+	b.ReportAllocs()
+	var whole, bare time.Duration
+	for b.Loop() {
+		r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, ssoURL+"?"+query, nil)
+		rec := httptest.NewRecorder()
+		start := time.Now()
+		w.handler.ServeHTTP(rec, r)
+		whole += time.Since(start)
+		b.StopTimer()
+		if !strings.Contains(rec.Body.String(), "SAMLResponse") {
+			b.Fatal(rec.Body)
+		}
+		start = time.Now()
+		if _, err := w.key.Signer.Sign(rand.Reader, sum[:], crypto.SHA256); err != nil {
+			b.Fatal(err)
+		}
+		bare += time.Since(start)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(whole)/float64(bare), "x/sig")
+}
+
+// BenchmarkRespond is one signed Response without HTTP.
+func BenchmarkRespond(b *testing.B) {
+	w := newWorld(b, nil, func(cfg *idp.Config) { cfg.Rand = rand.Reader })
+	w.auth.redirect = "/elsewhere"
+	w.send(byRedirect(b, authnRequest, "", nil))
+	req := *w.auth.asked
+	sum := sha256.Sum256([]byte("a"))
+	b.ReportAllocs()
+	var whole, bare time.Duration
+	for b.Loop() {
+		start := time.Now()
+		if _, err := w.Respond(b.Context(), req, w.auth.answer); err != nil {
+			b.Fatal(err)
+		}
+		whole += time.Since(start)
+		b.StopTimer()
+		start = time.Now()
+		if _, err := w.key.Signer.Sign(rand.Reader, sum[:], crypto.SHA256); err != nil {
+			b.Fatal(err)
+		}
+		bare += time.Since(start)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(whole)/float64(bare), "x/sig")
+}
