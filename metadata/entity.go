@@ -137,7 +137,7 @@ type Organization struct {
 
 // Contact says whom to ask (SAML Metadata 2.3.2.2).
 type Contact struct {
-	Type      string // "technical", "support", "administrative", "billing" or "other"
+	Type      string // "technical", "support", "administrative", "billing" or "other"; written as "technical" if empty
 	Company   string
 	GivenName string
 	SurName   string

@@ -48,7 +48,7 @@ func (r *reader) keys(el *xmlsec.Element, role *Role) error {
 	if why := errors.Join(unusable[0], both); why != nil && len(role.Signing) == 0 {
 		return keyError("signing", why)
 	}
-	if why := unusable[1]; why != nil && len(role.Encryption) == 0 {
+	if why := errors.Join(unusable[1], both); why != nil && len(role.Encryption) == 0 {
 		return keyError("encryption", why)
 	}
 	return nil

@@ -146,12 +146,8 @@ func (d *descriptor) complete() error {
 	if d.formats == nil {
 		d.formats = DefaultNameIDFormats()
 	}
-	if d.validFor == 0 {
-		d.validFor = DefaultValidFor
-	}
-	if d.cacheDuration == 0 {
-		d.cacheDuration = DefaultCacheDuration
-	}
+	d.validFor = or(d.validFor, DefaultValidFor)
+	d.cacheDuration = or(d.cacheDuration, DefaultCacheDuration)
 	if d.validFor < 2*time.Second || d.cacheDuration < time.Second {
 		return fmt.Errorf("metadata: a validity of %s with a cacheDuration of %s cannot be published", d.validFor, d.cacheDuration)
 	}
@@ -273,11 +269,7 @@ func (d *descriptor) attributeConsumingService(w *xmlsec.Writer, requested []Req
 		return
 	}
 	w.Open("md:AttributeConsumingService", "index", "0", "isDefault", "true")
-	name := d.displayName
-	if name == "" {
-		name = string(d.entityID)
-	}
-	w.Element("md:ServiceName", name, "xml:lang", "en")
+	w.Element("md:ServiceName", or(d.displayName, string(d.entityID)), "xml:lang", "en")
 	for _, a := range requested {
 		w.Open("md:RequestedAttribute", "Name", a.Name, "NameFormat", string(a.NameFormat), "FriendlyName", a.FriendlyName, "isRequired", boolean(a.Required))
 		for _, v := range a.Values {
@@ -289,7 +281,7 @@ func (d *descriptor) attributeConsumingService(w *xmlsec.Writer, requested []Req
 }
 
 func writeContact(w *xmlsec.Writer, c Contact) {
-	w.Open("md:ContactPerson", "contactType", c.Type)
+	w.Open("md:ContactPerson", "contactType", or(c.Type, "technical"))
 	for _, e := range []struct{ name, text string }{{"md:Company", c.Company}, {"md:GivenName", c.GivenName}, {"md:SurName", c.SurName}} {
 		if e.text != "" {
 			w.Element(e.name, e.text)
