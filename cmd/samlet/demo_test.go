@@ -51,7 +51,7 @@ func TestOneLoginThroughTheWholeHouse(t *testing.T) {
 	t.Run("password, then a second application without a prompt", func(t *testing.T) {
 		b := peer.NewBrowser(t)
 		page := b.Walk(world.Apps[0]+"/app/signin", peer.Fill{"identifier": "alice", "password": demoPassword})
-		wantWords(t, page, "alice@samlet.test", "Adams", "admins", string(identity.FormatPersistent), string(identity.ClassPassword))
+		wantWords(t, page, "alice@samlet.test", "Adams", "admins", string(identity.FormatPersistent), string(identity.ClassPasswordProtectedTransport))
 		page = b.Walk(world.Apps[1]+"/app/signin", nil)
 		wantWords(t, page, "alice@samlet.test", "Alice")
 	})
