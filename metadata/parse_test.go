@@ -246,6 +246,7 @@ func TestMetadataPoisoning(t *testing.T) {
 		code identity.Code
 	}{
 		{"signed by xmlsec1", signed, []crypto.PublicKey{public("ecdsa"), public("signer")}, ""},
+		{"signed, with the prefix xml declared", signByXMLSec1(t, sp(oneACS, entityOpen, entityOpen+` xmlns:xml="http://www.w3.org/XML/1998/namespace" xml:lang="en"`)), []crypto.PublicKey{public("signer")}, ""},
 		{"a signed group", group, []crypto.PublicKey{public("signer")}, ""},
 		{"unsigned", sp(oneACS), []crypto.PublicKey{public("signer")}, "sig.missing"},
 		{"changed", []byte(evil.Replace(string(signed))), []crypto.PublicKey{public("signer")}, "sig.digest"},

@@ -184,6 +184,10 @@ func (b *builder) declare(a xml.Attr, outside int) error {
 		return nil
 	}
 	switch {
+	case prefix == "xml" && a.Value == NSXML:
+		// It may be declared as what it is (Namespaces in XML 1.0, section 3),
+		// as the Shibboleth IdP's metadata does; canonical form leaves it out.
+		return nil
 	case prefix == "xml" || prefix == "xmlns" || a.Value == NSXML || a.Value == NSXMLNS:
 		return refuse(codeNamespace, "The XML document declares a reserved prefix or namespace.")
 	case a.Value == "" && prefix != "":
