@@ -89,17 +89,15 @@ func classify(err error) (*identity.Error, int) {
 	return e, Status(e.Kind)
 }
 
-// panicked logs a panic with its stack and answers, unless the answer has begun.
-func (w *Web) panicked(out *tracked, r *http.Request, v any) {
+// panicked logs a panic with its stack and returns what to show of it.
+func (w *Web) panicked(r *http.Request, v any) *identity.Error {
 	e := identity.AsError(fmt.Errorf("panic: %v", v))
 	w.cfg.Log.LogAttrs(r.Context(), slog.LevelError, "request failed",
 		slog.String("request_id", RequestID(r.Context())),
 		slog.String("code", string(e.Code)), slog.String("kind", e.Kind.String()), slog.Int("status", http.StatusInternalServerError),
 		slog.String("method", r.Method), slog.String("path", r.URL.Path),
 		slog.String("err", e.Err.Error()), slog.String("stack", string(debug.Stack())))
-	if !out.wrote {
-		w.show(out, r, http.StatusInternalServerError, e)
-	}
+	return e
 }
 
 // show writes the answer. A page that cannot be rendered leaves a plain sentence,

@@ -92,10 +92,11 @@ func (w *Web) recover(out *tracked, r *http.Request) {
 	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(v)
 	}
-	w.panicked(out, r, v)
+	e := w.panicked(r, v)
 	if out.wrote {
 		panic(http.ErrAbortHandler)
 	}
+	w.show(out, r, http.StatusInternalServerError, e)
 }
 
 // route serves r, with a page of ours where the mux has no route for it.
