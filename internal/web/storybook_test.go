@@ -5,13 +5,18 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"testing"
 
+	"github.com/samlet-id/samlet/internal/peer"
 	"github.com/samlet-id/samlet/internal/web"
 	"github.com/samlet-id/samlet/templates"
 	"github.com/samlet-id/samlet/templates/storybook"
@@ -38,14 +43,85 @@ func storybookHandler(t testing.TB) http.Handler {
 	var links []templates.Link
 	for _, s := range storybook.Samples() {
 		links = append(links, templates.Link{Label: s.Name, URL: "/" + s.Name})
-		mux.Handle("GET /"+s.Name, w.Handle(func(rw http.ResponseWriter, r *http.Request) error {
-			return w.Render(rw, r, http.StatusOK, s.Page, web.RenderOptions{Lang: s.Lang, FormAction: []string{"'self'"}})
-		}))
+		mux.Handle("GET /"+s.Name, hold(w.Handle(func(rw http.ResponseWriter, r *http.Request) error {
+			return w.Render(rw, r, http.StatusOK, s.Page, web.RenderOptions{Lang: s.Lang})
+		})))
 	}
 	mux.Handle("GET /{$}", w.Handle(func(rw http.ResponseWriter, r *http.Request) error {
 		return w.Render(rw, r, http.StatusOK, templates.Home{Links: links}, web.RenderOptions{})
 	}))
+	mux.Handle("GET /send", w.Handle(func(rw http.ResponseWriter, r *http.Request) error {
+		return w.Send(rw, r, "http://"+r.Host+"/receive", url.Values{"SAMLResponse": {"x"}})
+	}))
+	mux.Handle("GET /lead", w.Handle(func(rw http.ResponseWriter, r *http.Request) error {
+		return w.Render(rw, r, http.StatusOK, templates.Forward{URL: "http://" + r.Host + "/receive"}, web.RenderOptions{})
+	}))
+	mux.Handle("/receive", w.Handle(func(rw http.ResponseWriter, r *http.Request) error {
+		return w.Render(rw, r, http.StatusOK, templates.SignedOut{}, web.RenderOptions{})
+	}))
 	return w.Middleware(mux, nil)
+}
+
+// leading is what makes AutoPost and Forward leave at once.
+var leading = regexp.MustCompile(`<script nonce[^>]*>[^<]*</script>|<meta http-equiv="refresh"[^>]*>`)
+
+// hold keeps a page from leaving, so that it can be looked at.
+func hold(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, r)
+		maps.Copy(rw.Header(), rec.Header())
+		rw.Header().Del("Content-Length")
+		rw.WriteHeader(rec.Code)
+		_, _ = rw.Write(leading.ReplaceAll(rec.Body.Bytes(), nil)) // a browser that has gone looks at nothing
+	})
+}
+
+// TestAccessibility scans the pages with axe-core in Chromium, in light and dark,
+// wide and narrow: WCAG 2.2 AA, nothing outside of the policy, no sideways
+// scrolling at 320 px, which is 400 % zoom at 1280.
+func TestAccessibility(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a minute of Chromium")
+	}
+	t.Parallel()
+	server := httptest.NewServer(storybookHandler(t))
+	defer server.Close()
+	var usual, worst []peer.PageState
+	for _, s := range storybook.Samples() {
+		state := peer.PageState{Name: s.Name, URL: server.URL + "/" + s.Name}
+		switch {
+		case s.Lang != "":
+			worst = append(worst, state)
+		case !strings.Contains(s.Name, "-") || strings.HasSuffix(s.Name, "-problem"):
+			usual = append(usual, state)
+		}
+	}
+	dir := t.TempDir()
+	found := peer.Axe(t, dir, usual, peer.Look{Width: 1280}, peer.Look{Width: 320, Dark: true})
+	found = append(found, peer.Axe(t, dir, worst, peer.Look{Width: 320})...)
+	for _, f := range found {
+		t.Errorf("%s", f)
+	}
+}
+
+// TestPagesLead follows AutoPost and Forward in Chromium, under their own
+// policies, with scripts and without.
+func TestPagesLead(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(storybookHandler(t))
+	defer server.Close()
+	arrived := peer.Step{Wait: "text=You are signed out"}
+	found := peer.Axe(t, t.TempDir(), []peer.PageState{
+		{Name: "send", URL: server.URL + "/send", Steps: []peer.Step{arrived}},
+		{Name: "lead", URL: server.URL + "/lead", Steps: []peer.Step{arrived}},
+	}, peer.Look{Width: 1280})
+	found = append(found, peer.Axe(t, t.TempDir(), []peer.PageState{
+		{Name: "send", URL: server.URL + "/send", Steps: []peer.Step{{Click: "button"}, arrived}},
+	}, peer.Look{Width: 1280, NoJS: true})...)
+	for _, f := range found {
+		t.Errorf("%s", f)
+	}
 }
 
 // TestStorybook fetches every sample page; with -storybook ADDRESS it serves them
