@@ -43,9 +43,11 @@ type Store interface {
 }
 
 // Tx is the store within one View or Update; it is not safe for concurrent use
-// and dead once fn returns. Writing within a View is an error. After
-// KindNotFound and KindExists fn may go on; any other failure of the database
-// fails the transaction, whatever fn makes of it.
+// and dead once fn returns. Using it later, or writing within a View, is
+// KindInternal with code "store.misuse". After KindNotFound and KindExists fn
+// may go on, except where something referred to what is not there; that and
+// any other failure of the database fails the transaction, whatever fn makes of
+// it.
 type Tx struct {
 	Records     Records
 	Links       Links

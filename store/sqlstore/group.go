@@ -78,7 +78,6 @@ func (g *group) take(t *turn, tx *sql.Tx, fn func(*conn) error) error {
 	c := &conn{db: tx, errs: g.errs, steady: true}
 	kept := false
 	defer func() {
-		c.over = true
 		if kept {
 			t.ran <- nil
 			return
@@ -94,11 +93,8 @@ func (g *group) take(t *turn, tx *sql.Tx, fn func(*conn) error) error {
 	if err := execAll(tx, `SAVEPOINT turn`); err != nil {
 		return c.fail(err)
 	}
-	if err := fn(c); err != nil {
+	if err := c.do(fn); err != nil {
 		return err
-	}
-	if c.failed != nil {
-		return c.failed
 	}
 	if err := execAll(tx, `RELEASE turn`); err != nil {
 		return c.fail(err)

@@ -3,10 +3,12 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -203,6 +205,30 @@ func TestGroupLost(t *testing.T) {
 			t.Errorf("stored (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// TestSteady checks that the end of a caller's context does not interrupt a
+// statement: SQLite would answer by rolling back the whole group.
+func TestSteady(t *testing.T) {
+	t.Parallel()
+	s := openEngine(t)
+	err := s.update(t.Context(), func(c *conn) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		_, err := c.exec(ctx, `
+INSERT INTO counters (id, count, ends)
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)
+SELECT CAST(i AS BLOB), 1, 1 FROM n`)
+		if err != nil {
+			t.Errorf("the statement that ran when the context ended: %v", err)
+		}
+		<-ctx.Done()
+		_, err = c.exec(ctx, `DELETE FROM counters`)
+		return err
+	})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the next statement: got %v, want context.DeadlineExceeded", err)
+	}
 }
 
 // TestCloseWaits checks that Close completes the Update that runs and refuses

@@ -72,12 +72,12 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 // View implements store.Store.
 func (s *Store) View(ctx context.Context, fn func(*store.Tx) error) error {
-	return s.engine.view(ctx, func(c *conn) error { return c.run(fn) })
+	return s.engine.view(ctx, func(c *conn) error { return fn(c.tx()) })
 }
 
 // Update implements store.Store.
 func (s *Store) Update(ctx context.Context, fn func(*store.Tx) error) error {
-	return s.engine.update(ctx, func(c *conn) error { return c.run(fn) })
+	return s.engine.update(ctx, func(c *conn) error { return fn(c.tx()) })
 }
 
 // Ping implements store.Store.
@@ -115,14 +115,4 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (int, error) {
 		}
 	}
 	return total, nil
-}
-
-// run gives fn the roles of c. A statement that failed fails the transaction,
-// even if fn took no notice.
-func (c *conn) run(fn func(*store.Tx) error) error {
-	defer func() { c.over = true }()
-	if err := fn(c.tx()); err != nil {
-		return err
-	}
-	return c.failed
 }

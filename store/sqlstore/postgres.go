@@ -48,7 +48,7 @@ func openPostgres(ctx context.Context, cfg Config) (engine, error) {
 	db.SetConnMaxLifetime(time.Hour)
 
 	name := fmt.Sprintf("%s at %s:%d", pc.Database, pc.Host, pc.Port)
-	locker, err := lock.NewPostgresSessionLocker()
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300), lock.WithUnlockTimeout(1, 60))
 	if err != nil {
 		return nil, opening(name, errors.Join(err, db.Close()))
 	}
@@ -66,7 +66,7 @@ func (s *postgres) view(ctx context.Context, fn func(*conn) error) error {
 	}
 	// Nothing was written, so a failure to end the transaction loses nothing.
 	defer func() { _ = tx.Rollback() }()
-	return fn(&conn{db: tx, errs: postgresErrors, readOnly: true})
+	return busy((&conn{db: tx, errs: postgresErrors, readOnly: true}).do(fn))
 }
 
 // update runs fn in a SERIALIZABLE transaction: what it read is what it would
@@ -87,7 +87,15 @@ func (s *postgres) update(ctx context.Context, fn func(*conn) error) error {
 			return err
 		}
 	}
-	return unavailable("store.busy", "The database is busy.", err)
+	return busy(err)
+}
+
+// busy turns a conflict that is not to be retried into an answer.
+func busy(err error) error {
+	if errors.Is(err, errConflict) {
+		return unavailable("store.busy", "The database is busy.", err)
+	}
+	return err
 }
 
 // attempt runs fn once; errConflict asks for another attempt.
@@ -100,15 +108,12 @@ func (s *postgres) attempt(ctx context.Context, fn func(*conn) error) error {
 	// transaction already, or will when it finds the connection gone.
 	defer func() { _ = tx.Rollback() }()
 	c := &conn{db: tx, errs: postgresErrors}
-	err = fn(c)
+	err = c.do(fn)
 	if errors.Is(c.failed, errConflict) {
 		return errConflict // whatever fn made of it
 	}
 	if err != nil {
 		return err
-	}
-	if c.failed != nil {
-		return c.failed
 	}
 	return postgresErrors.apply(tx.Commit())
 }

@@ -54,6 +54,16 @@ func (c *conn) tx() *store.Tx {
 	}
 }
 
+// do runs fn as the whole of the transaction. A statement that failed fails it,
+// even if fn took no notice.
+func (c *conn) do(fn func(*conn) error) error {
+	defer func() { c.over = true }()
+	if err := fn(c); err != nil {
+		return err
+	}
+	return c.failed
+}
+
 // ready checks that a statement may run and returns its context and arguments.
 func (c *conn) ready(ctx context.Context, args []any) (context.Context, []any, error) {
 	if c.over {

@@ -10,9 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 	"github.com/pressly/goose/v3"
+
+	"github.com/samlet-id/samlet/identity"
 )
 
 // applicationID marks our files (PRAGMA application_id): "SMLT".
@@ -22,6 +25,13 @@ const applicationID = 0x534d4c54
 // when it is opened. Larger ones would delay the start; what is damaged in them
 // shows when it is read.
 const checkedSize = 4 << 20
+
+// How often, and after which pause, opening a file is tried that another process
+// has locked.
+const (
+	busyTries = 100
+	busyPause = 50 * time.Millisecond
+)
 
 // sqlite is the engine on SQLite. In memory, readers and writer are one pool of
 // one connection, since the database is that connection's own.
@@ -99,11 +109,29 @@ func openSQLite(ctx context.Context, cfg Config) (engine, error) {
 		writer:  pool(path, 1, writerSettings, pragmaMmap, pragmaJournal),
 		readers: pool(path, 2*runtime.GOMAXPROCS(0), readerSettings, pragmaMmap),
 	}
-	if err := migrate(ctx, s.writer, goose.DialectSQLite3, "migrations/sqlite", sqliteErrors); err != nil {
+	if err := s.migrate(ctx); err != nil {
 		return nil, opening(path, errors.Join(err, s.writer.Close(), s.readers.Close()))
 	}
 	s.group = newGroup(s.writer, sqliteErrors)
 	return s, nil
+}
+
+// migrate brings the schema up to date. While a new file goes over to the
+// write-ahead log, SQLite refuses other processes without waiting for the busy
+// timeout; so the waiting is done here.
+func (s *sqlite) migrate(ctx context.Context) error {
+	for range busyTries {
+		err := migrate(ctx, s.writer, goose.DialectSQLite3, "migrations/sqlite", sqliteErrors)
+		if identity.CodeOf(err) != "store.busy" {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return cancelled(ctx.Err())
+		case <-time.After(busyPause):
+		}
+	}
+	return unavailable("store.busy", "Another process does not let go of it.", nil)
 }
 
 func openMemory(ctx context.Context) (engine, error) {
@@ -132,11 +160,18 @@ func makeFile(path string) error {
 func inspect(ctx context.Context, path string) (err error) {
 	db := pool(path, 1, "mode=rw&_busy_timeout=5000")
 	defer func() { err = errors.Join(err, db.Close()) }()
-	var id, tables int
-	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
+	tx, err := db.BeginTx(ctx, nil) // the next two have to tell of the same moment
+	if err != nil {
 		return err
 	}
-	if err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_schema`).Scan(&tables); err != nil {
+	defer func() { err = errors.Join(err, tx.Rollback()) }()
+	var id, tables int
+	if err := tx.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
+		return err
+	}
+	// The first migration sets the ID; goose makes its table before that.
+	err = tx.QueryRowContext(ctx, `SELECT COUNT(name) FROM sqlite_schema WHERE name NOT IN ('goose_db_version', 'sqlite_sequence')`).Scan(&tables)
+	if err != nil {
 		return err
 	}
 	if id != applicationID && (id != 0 || tables > 0) {
@@ -147,7 +182,7 @@ func inspect(ctx context.Context, path string) (err error) {
 		return err
 	}
 	var verdict string
-	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict); err != nil {
+	if err := tx.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict); err != nil {
 		return err
 	}
 	if verdict != "ok" {
@@ -174,7 +209,7 @@ func (s *sqlite) view(ctx context.Context, fn func(*conn) error) error {
 		_ = tx.Rollback()
 		_ = db.Close()
 	}()
-	return fn(&conn{db: tx, errs: sqliteErrors, readOnly: true, steady: true})
+	return (&conn{db: tx, errs: sqliteErrors, readOnly: true, steady: true}).do(fn)
 }
 
 func (s *sqlite) ping(ctx context.Context) error {
