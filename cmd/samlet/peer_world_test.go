@@ -88,6 +88,14 @@ func (s *served) metadata(t *testing.T) []byte {
 // has taken it over.
 func (s *served) addSP(t *testing.T, kind peer.SPKind, o peer.SPOptions) *peer.SP {
 	t.Helper()
+	sp := s.startSP(t, kind, o)
+	s.awaitSP(t, sp)
+	return sp
+}
+
+// startSP is addSP without the wait.
+func (s *served) startSP(t *testing.T, kind peer.SPKind, o peer.SPOptions) *peer.SP {
+	t.Helper()
 	o.IdPMetadata = s.metadata(t)
 	sp := kind.Start(t, o)
 	file := filepath.Join(t.TempDir(), "sp.xml")
@@ -96,11 +104,15 @@ func (s *served) addSP(t *testing.T, kind peer.SPKind, o peer.SPOptions) *peer.S
 	}
 	id := strings.ToLower(strings.ReplaceAll(sp.Name, "_", "-"))
 	s.run(t, "", "sp", "add", "--metadata", file, "--id", id, "--replace", "--release", "mail,given_name,family_name,groups")
+	return sp
+}
+
+func (s *served) awaitSP(t *testing.T, sp *peer.SP) {
+	t.Helper()
 	await(t, "samlet knows "+sp.Name, func() (bool, string) {
 		p := peer.NewBrowser(t).Walk(sp.LoginURL, nil)
 		return p.Form("identifier") != nil || strings.HasPrefix(p.URL.String(), sp.URL), p.Text()
 	})
-	return sp
 }
 
 // await polls until something is so.
