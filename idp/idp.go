@@ -118,7 +118,7 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.Handle("GET "+p.base+pathSSO, p.cfg.Web.Handle(p.sso))
 	mux.Handle("POST "+p.base+pathSSO, p.cfg.Web.Handle(p.sso))
 	mux.Handle("GET "+p.base+pathResume, p.cfg.Web.Handle(p.resume))
-	mux.Handle("GET "+p.base+pathMetadata, p.cfg.Web.Handle(p.serveMetadata))
+	mux.HandleFunc("GET "+p.base+pathMetadata, p.serveMetadata)
 }
 
 // CrossSitePosts returns the ServeMux patterns that take forms of other sites:

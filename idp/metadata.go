@@ -49,11 +49,13 @@ func (p *Provider) publish() (*metadata.Publication, error) {
 // Metadata returns our metadata as it is served now.
 func (p *Provider) Metadata() (metadata.Document, error) { return p.published.Document() }
 
-func (p *Provider) serveMetadata(w http.ResponseWriter, r *http.Request) error {
+// serveMetadata answers HEAD, too, as a file would: the headers are what a cache
+// asks for.
+func (p *Provider) serveMetadata(w http.ResponseWriter, r *http.Request) {
 	doc, err := p.Metadata()
 	if err != nil {
-		return err
+		p.cfg.Web.Handle(func(http.ResponseWriter, *http.Request) error { return err }).ServeHTTP(w, r)
+		return
 	}
 	doc.ServeHTTP(w, r)
-	return nil
 }

@@ -212,6 +212,12 @@ func TestMetadata(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, doc)
 		}
 	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodHead, entityID, nil)
+	head := httptest.NewRecorder()
+	w.handler.ServeHTTP(head, r)
+	if got, want := head.Header().Get("ETag"), first.Header().Get("ETag"); got != want || want == "" || head.Body.Len() > 0 {
+		t.Errorf("HEAD: ETag %q and %d bytes, want %q and none", got, head.Body.Len(), want)
+	}
 	if again := get(first.Header().Get("ETag")); again.Code != http.StatusNotModified {
 		t.Errorf("got %d for the same ETag, want 304", again.Code)
 	}

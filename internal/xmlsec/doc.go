@@ -11,8 +11,8 @@
 // to be verified. [VerifyDetached] serves the HTTP-Redirect binding.
 //
 // Writing: [Writer] appends a message to one buffer already in exclusive
-// canonical form, signs it in place and hands out the octets; [Encrypt] closes
-// an element for one recipient; [SignDetached] serves the HTTP-Redirect binding.
+// canonical form, signs it in place and hands out the octets; [Writer.EncryptedData]
+// closes an element for one recipient; [SignDetached] serves the HTTP-Redirect binding.
 //
 // The package knows the namespaces of SAML, XML signature and XML encryption,
 // and where a signature may stand in a SAML element (SAML Core 5.4). It does not

@@ -28,16 +28,8 @@ type EncryptTo struct {
 	MGF          string           // AlgMGF1SHA1, AlgMGF1SHA256, … ; only with AlgRSAOAEP
 }
 
-// Encrypt returns plain, the octets of one element, as an xenc:EncryptedData
-// element in exclusive canonical form (XML Encryption 1.1, section 4.1).
-func Encrypt(plain []byte, to EncryptTo, random io.Reader) ([]byte, error) {
-	w := NewWriter()
-	w.EncryptedData(plain, to, random)
-	return w.Bytes()
-}
-
 // EncryptedData writes plain, the octets of one element, encrypted into the open
-// element. The key that was made for it stands in an EncryptedKey within the
+// element, as an xenc:EncryptedData (XML Encryption 1.1, section 4.1). The key that was made for it stands in an EncryptedKey within the
 // KeyInfo.
 func (w *Writer) EncryptedData(plain []byte, to EncryptTo, random io.Reader) {
 	if w.err != nil {

@@ -135,13 +135,17 @@ func TestEncryptRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := xmlsec.Encrypt([]byte(plainAssertion), c.to, rand.Reader)
+			w := xmlsec.NewWriter()
+			w.EncryptedData([]byte(plainAssertion), c.to, rand.Reader)
+			got, err := w.Bytes()
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %q, %v; want an error about %q", got, err, c.want)
 			}
 		})
 	}
-	if _, err := xmlsec.Encrypt(nil, xmlsec.EncryptTo{Key: pub}, iotest.ErrReader(os.ErrClosed)); err == nil {
+	w := xmlsec.NewWriter()
+	w.EncryptedData(nil, xmlsec.EncryptTo{Key: pub}, iotest.ErrReader(os.ErrClosed))
+	if _, err := w.Bytes(); err == nil {
 		t.Error("encrypted without randomness")
 	}
 }

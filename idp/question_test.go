@@ -1,0 +1,93 @@
+package idp_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/samlet-id/samlet/identity"
+)
+
+// TestQuestion shows what of a request reaches the Authenticator.
+func TestQuestion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, replace("<md:AssertionConsumerService", "<md:NameIDFormat>"+string(identity.FormatEmail)+"</md:NameIDFormat><md:AssertionConsumerService"), nil)
+	w.auth.redirect = "/login?t=1"
+	got := w.send(byRedirect(t, edited(attribute(`ForceAuthn="1" IsPassive="true" AttributeConsumingServiceIndex="1"`), child(
+		`<saml:Subject><saml:NameID Format="`+string(identity.FormatEmail)+`">alice@example.test</saml:NameID></saml:Subject>`+
+			`<samlp:NameIDPolicy Format="`+string(identity.FormatPersistent)+`" SPNameQualifier="`+spID+`" AllowCreate="false"/>`+
+			`<samlp:RequestedAuthnContext Comparison="better"><saml:AuthnContextClassRef>urn:a</saml:AuthnContextClassRef><saml:AuthnContextClassRef>urn:b</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>`,
+	)), "", nil))
+	if got.status != http.StatusSeeOther || got.location != "/login?t=1" {
+		t.Errorf("got %d to %q, want 303 to /login?t=1", got.status, got.location)
+	}
+	want := &identity.AuthnRequest{
+		Issuer: entityID, RelyingParty: "app", Audience: spID,
+		Subject: identity.FormatPersistent, Formats: []identity.Format{identity.FormatEmail}, SPNameQualifier: spID, NoCreate: true,
+		ForceAuthn: true, IsPassive: true,
+		Context:   identity.RequestedContext{Comparison: identity.ComparisonBetter, Classes: []identity.ClassRef{"urn:a", "urn:b"}},
+		LoginHint: "alice@example.test", Wanted: []identity.Name{identity.Mail}, Resume: "/saml/sso/resume",
+	}
+	asked := *w.auth.asked
+	asked.State = nil
+	if diff := cmp.Diff(want, &asked); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestResume(t *testing.T) {
+	t.Parallel()
+	resume := func(t *testing.T) *http.Request {
+		return httptest.NewRequestWithContext(t.Context(), http.MethodGet, ssoURL+"/resume?t=1", nil)
+	}
+	begun := func(t *testing.T) *world {
+		w := newWorld(t, nil, nil)
+		w.auth.redirect = "/login?t=1"
+		w.send(byPOST(t, authnRequest, "the state"))
+		return w
+	}
+	t.Run("signed in", func(t *testing.T) {
+		t.Parallel()
+		w := begun(t)
+		got := w.send(resume(t))
+		if got.codes() != "Success" || got.action != acsURL || got.relayState != "the state" {
+			t.Errorf("got %s at %s with %q\n%s", got.codes(), got.action, got.relayState, w.log)
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		w := begun(t)
+		w.auth.err = &identity.Error{Kind: identity.KindDenied, Code: "user.cancelled", Msg: "m"}
+		if got := w.send(resume(t)); got.codes() != "Responder/AuthnFailed" || got.relayState != "the state" {
+			t.Errorf("got %s with %q\n%s", got.codes(), got.relayState, w.log)
+		}
+	})
+	t.Run("nothing to resume", func(t *testing.T) {
+		t.Parallel()
+		got := newWorld(t, nil, nil).send(resume(t))
+		if got.status != http.StatusBadRequest || !strings.Contains(got.page, "ui.stale") || got.response != nil {
+			t.Errorf("got %d %s, want a page with ui.stale", got.status, got.response)
+		}
+	})
+	t.Run("endpoint gone meanwhile", func(t *testing.T) {
+		t.Parallel()
+		w := begun(t)
+		*w.party = *newParty(t, func(md string) string { return strings.ReplaceAll(md, acsURL, "https://new.example.test/acs") })
+		got := w.send(resume(t))
+		if got.response != nil || !strings.Contains(got.page, "sp.acs_mismatch") {
+			t.Errorf("got %d, Response to %q, want a page with sp.acs_mismatch", got.status, got.action)
+		}
+	})
+	t.Run("disabled meanwhile", func(t *testing.T) {
+		t.Parallel()
+		w := begun(t)
+		w.party.Disabled = true
+		got := w.send(resume(t))
+		if got.response != nil || !strings.Contains(got.page, "sp.unknown") {
+			t.Errorf("got %d, Response to %q, want a page with sp.unknown", got.status, got.action)
+		}
+	})
+}
