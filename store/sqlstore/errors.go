@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"github.com/samlet-id/samlet/identity"
@@ -60,10 +59,6 @@ func (m mapper) apply(err error) error {
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return cancelled(err)
-	}
-	// database/sql does not export the second one's value.
-	if errors.Is(err, sql.ErrConnDone) || err.Error() == "sql: database is closed" {
-		return closed()
 	}
 	if mapped := m(err); mapped != nil {
 		return mapped

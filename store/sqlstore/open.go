@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/samlet-id/samlet/identity"
@@ -41,7 +42,12 @@ type engine interface {
 }
 
 // Store is a store.Store on a database.
-type Store struct{ engine engine }
+type Store struct {
+	engine engine
+	closed atomic.Bool
+}
+
+var _ store.Store = (*Store)(nil)
 
 // Open opens the database of cfg and brings its schema up to date; several
 // processes may do so at once. A database that a newer samlet has written, a
@@ -72,20 +78,39 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 // View implements store.Store.
 func (s *Store) View(ctx context.Context, fn func(*store.Tx) error) error {
+	if s.closed.Load() {
+		return closed()
+	}
 	return s.engine.view(ctx, func(c *conn) error { return fn(c.tx()) })
 }
 
 // Update implements store.Store.
 func (s *Store) Update(ctx context.Context, fn func(*store.Tx) error) error {
-	return s.engine.update(ctx, func(c *conn) error { return fn(c.tx()) })
+	return s.update(ctx, func(c *conn) error { return fn(c.tx()) })
+}
+
+func (s *Store) update(ctx context.Context, fn func(*conn) error) error {
+	if s.closed.Load() {
+		return closed()
+	}
+	return s.engine.update(ctx, fn)
 }
 
 // Ping implements store.Store.
-func (s *Store) Ping(ctx context.Context) error { return s.engine.ping(ctx) }
+func (s *Store) Ping(ctx context.Context) error {
+	if s.closed.Load() {
+		return closed()
+	}
+	return s.engine.ping(ctx)
+}
 
-// Close implements store.Store. Updates that already run are completed, those
-// that still wait are refused.
-func (s *Store) Close() error { return s.engine.close() }
+// Close implements store.Store.
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	return s.engine.close()
+}
 
 // sweepRows bounds one transaction of Sweep, so that a login that comes along
 // never waits for a long one.
@@ -101,7 +126,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (int, error) {
 	} {
 		for {
 			var n int64
-			err := s.engine.update(ctx, func(c *conn) (err error) {
+			err := s.update(ctx, func(c *conn) (err error) {
 				n, err = c.exec(ctx, statement, micros(now), sweepRows)
 				return err
 			})

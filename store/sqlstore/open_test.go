@@ -309,3 +309,48 @@ func shared(t *testing.T, cfg sqlstore.Config) {
 		t.Fatal(err)
 	}
 }
+
+// TestPostgresConnectionLost cuts the connections in the middle of an Update.
+func TestPostgresConnectionLost(t *testing.T) {
+	t.Parallel()
+	cfg := sqlstore.Config{Driver: sqlstore.DriverPostgres, DSN: peer.Postgres(t)}
+	s, ctx := open(t, cfg), t.Context()
+	db, err := sql.Open("pgx", cfg.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	create := func(tx *store.Tx, id identity.RecordID) error {
+		return tx.Records.Create(ctx, identity.Record{ID: id})
+	}
+	err = s.Update(ctx, func(tx *store.Tx) error {
+		if err := create(tx, "lost"); err != nil {
+			return err
+		}
+		_, err := db.ExecContext(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+		if err != nil {
+			t.Error(err)
+		}
+		return create(tx, "lost too")
+	})
+	if got := identity.KindOf(err); err == nil || got != identity.KindUnavailable {
+		t.Errorf("got %v, want kind unavailable", err)
+	}
+	if err := s.Update(ctx, func(tx *store.Tx) error { return create(tx, "kept") }); err != nil {
+		t.Errorf("the next Update: %v", err)
+	}
+	err = s.View(ctx, func(tx *store.Tx) error {
+		all, err := tx.Records.List(ctx, "", 10)
+		if len(all) != 1 || all[0].ID != "kept" {
+			t.Errorf("got records %v, want the kept one alone", all)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -3,11 +3,12 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -146,7 +147,8 @@ var postgresErrors = mapper(func(err error) error {
 	}
 	_, connect := errors.AsType[*pgconn.ConnectError](err)
 	_, network := errors.AsType[net.Error](err)
-	if connect || network || pgconn.SafeToRetry(err) || strings.Contains(err.Error(), "unexpected EOF") || errors.Is(err, net.ErrClosed) {
+	broken := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, driver.ErrBadConn)
+	if connect || network || broken || pgconn.SafeToRetry(err) {
 		return unreachable
 	}
 	return nil
