@@ -137,6 +137,7 @@ func TestVerifyDetached(t *testing.T) {
 				check("wrong key", "sig.key", alg, []crypto.PublicKey{wrong}, query, sig)
 				check("changed", "sig.key", alg, []crypto.PublicKey{right}, append([]byte("x"), query...), sig)
 				check("cut", "sig.key", alg, []crypto.PublicKey{right}, query, sig[1:])
+				check("longer", "sig.key", alg, []crypto.PublicKey{right}, query, append(sig[:len(sig):len(sig)], 0))
 				check("empty", "sig.key", alg, []crypto.PublicKey{right}, query, nil)
 				check("zero", "sig.key", alg, []crypto.PublicKey{right}, query, make([]byte, len(sig)))
 				check("HMAC", "sig.algorithm", "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256", []crypto.PublicKey{right}, query, sig)

@@ -104,6 +104,9 @@ def response(body, sig="", id="_response", decl="", status=""):
 
 
 def save(kind, name, title, lines, doc):
+    """Writes a file, unless it exists: signatures and ciphertexts are never the same twice. Delete what is to be made anew."""
+    if os.path.exists("%s/%s.xml" % (kind, name)):
+        return
     head = "<!-- " + title + "\n" + "".join("     %s: %s\n" % kv for kv in lines.items()) + "-->\n"
     with open("%s/%s.xml" % (kind, name), "wb") as f:
         f.write(head.encode() + (doc if isinstance(doc, bytes) else doc.encode()))
@@ -395,6 +398,7 @@ def rejected_signatures():
         ("one", "no canonicalization", transform(ENV)),
         ("three", "a transform too many", transform(ENV) + transform(EXC) + transform(EXC)),
         ("no-enveloped", "canonicalization alone", transform(EXC)),
+        ("twice", "canonicalization twice, no enveloped-signature", transform(EXC) + transform(EXC)),
     ):
         if name == "three":
             doc = a.replace("<ds:Transforms>", "<ds:Transforms>" + transform(EXC))
@@ -410,6 +414,8 @@ def rejected_signatures():
     reject("hmac", "HMAC confusion: the public certificate as secret.", "sig.algorithm", hmac)
     short = signed_assertion(alg="http://www.w3.org/2000/09/xmldsig#hmac-sha1", method_extra="<ds:HMACOutputLength>160</ds:HMACOutputLength>", options=("--hmackey", "keys/test-rsa-cert.pem"))
     reject("hmac-truncated", "HMAC truncation (CVE-2009-0217): an output length of 8 bits.", "sig.algorithm", short.replace("160<", "8<"))
+    reject("signature-method-parameters", "An output length for RSA.", "sig.algorithm",
+           a.replace('SignatureMethod Algorithm="%s"/>' % RSA256, 'SignatureMethod Algorithm="%s"><ds:HMACOutputLength>0</ds:HMACOutputLength></ds:SignatureMethod>' % RSA256))
     reject("signature-method-none", "Algorithm none.", "sig.algorithm", a.replace(RSA256, "none"))
     reject("signature-method-absent", "No signature algorithm.", "sig.algorithm", a.replace(' Algorithm="%s"' % RSA256, ""))
     reject("rsa-sha1", "Weak algorithm: rsa-sha1.", "sig.algorithm", signed_assertion(alg="http://www.w3.org/2000/09/xmldsig#rsa-sha1"))
@@ -473,6 +479,7 @@ def rejected_documents():
     parse("utf7", "UTF-7, and says so.", "xml.encoding", '<?xml version="1.0" encoding="UTF-7"?>' + a)
     parse("bad-utf8", "Octets that are not UTF-8.", "xml.encoding", a.encode().replace(b"alice@", b"alice\xc0\xae"))
     parse("control-character", "A control character.", "xml.encoding", a.replace("alice@", "alice\x01@"))
+    parse("noncharacter", "A code point that is no character of XML.", "xml.encoding", a.replace("alice@", "alice\uFFFE@"))
     parse("xml11", "XML 1.1.", "xml.pi", '<?xml version="1.1"?>' + a)
     parse("deep", "Deep nesting (CVE-2026-56859).", "xml.depth", "<a>" * 10000 + "</a>" * 10000)
     parse("many-elements", "An element flood.", "xml.elements", "<a>" + "<b/>" * 20000 + "</a>")
@@ -542,7 +549,8 @@ def rejected_encryption():
     decrypt("unsigned", "Encrypted and unsigned (CVE-2026-2092): anybody can encrypt to us.",
             encrypted_data(by_key(assertion(nameid=EVIL), gcm, cek), gcm, key), do="decrypt verify", code="sig.missing")
     decrypt("wrong-key", "Encrypted for another key.", by_xmlsec1(inner, gcm, "aes-256", key="other"))
-    decrypt("cbc-unallowed", "AES-CBC where no policy allows it.", by_xmlsec1(inner, cbc, "aes-256"))
+    for bits in (128, 192, 256):
+        decrypt("cbc-unallowed-%d" % bits, "AES-CBC where no policy allows it.", by_xmlsec1(inner, "%saes%d-cbc" % (XENC, bits), "aes-%d" % bits))
     decrypt("rsa15", "RSA 1.5 oracle: RSA 1.5 by xmlsec1.", by_xmlsec1(inner, gcm, "aes-256", transport=XENC + "rsa-1_5"), allow="cbc")
     decrypt("tripledes", "Triple DES.", by_xmlsec1(inner, XENC + "tripledes-cbc", "des-192"), allow="cbc")
     raw = bytearray(base64.b64decode(value))
@@ -558,6 +566,8 @@ def rejected_encryption():
     decrypt("cbc-padding", "CBC padding oracle: padding that cannot be.", encrypted_data(b64(bytes(64)), cbc, key), allow="cbc")
     decrypt("cbc-short-key", "xmlenc panics: a wrapped key of the wrong length.", encrypted_data(b64(bytes(64)), cbc, encrypted_key(wrap(b"short"))), allow="cbc")
     decrypt("key-length", "A key of 128 bits for AES-256.", encrypted_data(value, gcm, encrypted_key(wrap(cek[:16]))))
+    decrypt("key-shorter", "Content under a key of 128 bits that is called AES-256.",
+            encrypted_data(by_key(inner, XENC11 + "aes128-gcm", cek[:16]), gcm, encrypted_key(wrap(cek[:16]))))
     decrypt("key-empty", "xmlenc panics: an empty EncryptedKey.", encrypted_data(value, gcm, encrypted_key("")))
     decrypt("key-garbage", "An EncryptedKey of zeros.", encrypted_data(value, gcm, encrypted_key(b64(bytes(256)))))
     decrypt("key-absent", "xmlenc panics: no EncryptedKey.", encrypted_data(value, gcm, ""))
@@ -567,6 +577,7 @@ def rejected_encryption():
     decrypt("key-flood", "Nine EncryptedKeys.", encrypted_data(value, gcm, key * 9))
     decrypt("key-retrieval-external", "RetrievalMethod (CVE-2021-40690): a file, which is never opened.",
             encrypted_data(value, gcm, "", keyinfo='<ds:RetrievalMethod URI="file:///etc/passwd"/>'), key)
+    decrypt("key-retrieval-nameless", "RetrievalMethod that names nothing.", encrypted_data(value, gcm, "", keyinfo='<ds:RetrievalMethod URI="#"/>'), key)
     decrypt("key-retrieval-outside", "RetrievalMethod: an EncryptedKey elsewhere in the message.",
             sealed(encrypted_data(value, gcm, "", keyinfo='<ds:RetrievalMethod URI="#_elsewhere"/>')).replace("<samlp:Status>", "<samlp:Extensions>" + encrypted_key(wrap(cek), id=' Id="_elsewhere"') + "</samlp:Extensions><samlp:Status>"))
     reference = '<xenc:CipherReference URI="file:///etc/passwd"/>'
@@ -606,8 +617,6 @@ if __name__ == "__main__":
         detached()
     for kind in ("accept", "reject"):
         os.makedirs(kind, exist_ok=True)
-        for f in os.listdir(kind):
-            os.unlink(kind + "/" + f)
     accepted_signatures()
     accepted_forms()
     accepted_encryption()
