@@ -11,15 +11,12 @@ import (
 	"github.com/samlet-id/samlet/store"
 )
 
-// linkAttempts bounds how often a first login that lost a race is tried again.
-// The second try finds what the winner wrote.
-const linkAttempts = 3
-
 // link turns an assertion about an upstream's principal into one about the
 // local record, in one store.Update. A principal that is not known yet gets a
 // record if the connection creates them; the record has no sign-in name, since
 // the person signs in upstream. What the connection's last login brought is
-// replaced, values of other origins stay.
+// replaced, values of other origins stay. Of first logins that come at once one
+// creates and the others find, since an Update is serialised with all others.
 func (b *Broker) link(ctx context.Context, c identity.Connection, said identity.Assertion) (identity.Assertion, error) {
 	if said.Principal.Anonymous() {
 		return identity.Assertion{}, &identity.Error{
@@ -34,16 +31,11 @@ func (b *Broker) link(ctx context.Context, c identity.Connection, said identity.
 	}
 	l := linking{connection: c, said: said, fresh: identity.RecordID(fresh), requestID: b.requestID(ctx), now: b.now().UTC()}
 	var record identity.Record
-	for range linkAttempts {
-		err = b.store.Update(ctx, func(tx *store.Tx) error {
-			var err error
-			record, err = l.run(ctx, tx)
-			return err
-		})
-		if identity.KindOf(err) != identity.KindExists {
-			break
-		}
-	}
+	err = b.store.Update(ctx, func(tx *store.Tx) error {
+		var err error
+		record, err = l.run(ctx, tx)
+		return err
+	})
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("linking a principal of connection %q: %w", c.ID, err)
 	}
