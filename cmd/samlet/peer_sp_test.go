@@ -123,6 +123,19 @@ func TestPeersReadTheResponse(t *testing.T) {
 	peer.VerifyXMLSec1(t, s.metadata(t), cert)
 }
 
+// AllowCreate="false", which pysaml2 says unless it is told otherwise, keeps an
+// identifier from being made for an application that has none yet (SAML Core
+// 3.4.1.1).
+func TestPeersAskForNoNewIdentifier(t *testing.T) {
+	s := serveSamlet(t, nil)
+	s.createAlice(t)
+	sp := s.addSP(t, kindNamed(t, "pysaml2"), peer.SPOptions{NameIDFormat: nameIDPersistent, NoCreate: true})
+	l := peer.ReadLogin(t, peer.NewBrowser(t).Walk(sp.LoginURL, aliceSignsIn()))
+	if !strings.Contains(l.Error, "InvalidNameIDPolicy") {
+		t.Errorf("got %+v, want a refusal with InvalidNameIDPolicy", l)
+	}
+}
+
 func TestPeersAskForPassiveOrForcedLogin(t *testing.T) {
 	s := serveSamlet(t, nil)
 	s.createAlice(t)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/crewjam/saml"
 	"github.com/crewjam/saml/samlsp"
+	dsig "github.com/russellhaering/goxmldsig"
 )
 
 // Crewjam starts a service provider made of crewjam/saml's samlsp middleware, in
@@ -42,6 +43,9 @@ func Crewjam(t testing.TB, o SPOptions) *SP {
 	}
 	if o.NameIDFormat != "" {
 		m.ServiceProvider.AuthnNameIDFormat = saml.NameIDFormat(o.NameIDFormat)
+	}
+	if o.SignRequests {
+		m.ServiceProvider.SignatureMethod = dsig.RSASHA256SignatureMethod // It would sign with SHA-1.
 	}
 	m.Binding = saml.HTTPRedirectBinding
 	if o.RequestByPOST {

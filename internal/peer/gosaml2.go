@@ -44,10 +44,13 @@ func GoSAML2(t testing.TB, o SPOptions) *SP {
 		AudienceURI:                 server.URL + "/metadata",
 		SignAuthnRequests:           o.SignRequests,
 		SignAuthnRequestsAlgorithm:  dsig.RSASHA256SignatureMethod,
-		ForceAuthn:                  o.ForceAuthn,
-		IsPassive:                   o.IsPassive,
-		NameIdFormat:                o.NameIDFormat,
-		IDPCertificateStore:         trusted,
+		// The library's own choice is inclusive C14N 1.1; SAML Core 5.4.3 asks for
+		// the exclusive one.
+		SignAuthnRequestsCanonicalizer: dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList(""),
+		ForceAuthn:                     o.ForceAuthn,
+		IsPassive:                      o.IsPassive,
+		NameIdFormat:                   o.NameIDFormat,
+		IDPCertificateStore:            trusted,
 	}
 	if o.RequestByPOST {
 		lib.IdentityProviderSSOURL, lib.IdentityProviderSSOBinding = idp.POST, saml2.BindingHttpPost

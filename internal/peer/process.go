@@ -174,8 +174,17 @@ func serve(t testing.TB, host, path string, build func(addr string) command) (ba
 	return ""
 }
 
-// portOf is the port of an address that freeAddr returned.
-func portOf(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
+// Start starts a program that is not one of the peers, such as samlet itself, on
+// a free port of a loopback host, waits until path answers there, and ends it
+// with the test. args makes its command line for an address (it may be asked
+// again for another one); env is added to the test's own environment.
+func Start(t testing.TB, name, host, path string, args func(addr string) []string, env ...string) (base string) {
+	t.Helper()
+	dir := t.TempDir()
+	return serve(t, host, path, func(addr string) command {
+		return command{name: name, args: args(addr), env: env, dir: dir, log: filepath.Join(dir, "log")}
+	})
+}
 
 func freeAddr(t testing.TB, host string) string {
 	t.Helper()
@@ -186,6 +195,9 @@ func freeAddr(t testing.TB, host string) string {
 	defer l.Close()
 	return l.Addr().String()
 }
+
+// portOf is the port of an address that freeAddr returned.
+func portOf(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
 
 func showLog(t testing.TB, c command) {
 	if t.Failed() {

@@ -21,6 +21,7 @@ type SPOptions struct {
 	RequestByPOST      bool
 	PlainPOST          bool   // node-saml deflates what it posts unless told so; others never do
 	NameIDFormat       string // requested in NameIDPolicy and named in the metadata
+	NoCreate           bool   // says AllowCreate="false", as pysaml2 and samlify do on their own
 	ForceAuthn         bool
 	IsPassive          bool
 	EncryptAssertions  bool // publishes an encryption key

@@ -15,6 +15,7 @@ const saml = new SAML({
   signatureAlgorithm: "sha256",
   digestAlgorithm: "sha256",
   identifierFormat: config.NameIDFormat || null,
+  allowCreate: !config.NoCreate,
   disableRequestedAuthnContext: true,
   forceAuthn: config.ForceAuthn,
   passive: config.IsPassive,

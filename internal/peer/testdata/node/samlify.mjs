@@ -31,6 +31,7 @@ const sp = samlify.ServiceProvider({
   encPrivateKey: config.EncryptAssertions ? key : undefined,
   isAssertionEncrypted: config.EncryptAssertions,
   nameIDFormat: config.NameIDFormat ? [config.NameIDFormat] : [],
+  allowCreate: !config.NoCreate,
   assertionConsumerService: [{ Binding: POST, Location: `${base}/acs`, isDefault: true }],
 });
 const idp = samlify.IdentityProvider({

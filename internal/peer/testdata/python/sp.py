@@ -33,7 +33,8 @@ def configuration():
     }
     if C["NameIDFormat"]:
         sp["name_id_format"] = [C["NameIDFormat"]]
-        sp["name_id_policy_format"] = [C["NameIDFormat"]]
+        sp["name_id_policy_format"] = C["NameIDFormat"]
+        sp["name_id_format_allow_create"] = not C["NoCreate"]
     if C["ForceAuthn"]:
         sp["force_authn"] = True
     config = {
