@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // AutoPost ends every sign-on, so it does not run html/template each time: New
@@ -95,7 +94,10 @@ func cut(page string) frame {
 // renderAutoPost fills the frame of the page's language.
 func (s *Set) renderAutoPost(w io.Writer, p AutoPost, c Chrome) error {
 	f := s.frames[frameKey{c.Lang, c.Development}]
-	buf := buffers.Get().(*[]byte) //nolint:errcheck // the pool holds nothing else
+	buf, ok := s.buffers.Get().(*[]byte)
+	if !ok {
+		buf = new([]byte)
+	}
 	b := (*buf)[:0]
 	for i, text := range f.texts {
 		b = append(b, text...)
@@ -119,7 +121,7 @@ func (s *Set) renderAutoPost(w io.Writer, p AutoPost, c Chrome) error {
 	}
 	_, err := w.Write(b)
 	*buf = b
-	buffers.Put(buf)
+	s.buffers.Put(buf)
 	if err != nil {
 		return fmt.Errorf("writing page autopost: %w", err)
 	}
@@ -151,6 +153,3 @@ func appendEscaped(b []byte, s string) []byte {
 	}
 	return append(b, s...)
 }
-
-// buffers holds the page buffers of renderAutoPost between requests.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}

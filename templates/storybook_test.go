@@ -197,8 +197,9 @@ func checkHarmless(t *testing.T, doc *html.Node, page templates.Page) {
 	}
 }
 
-// TestEveryTextIsTranslatable renders the empty pages in a language that marks
-// its texts, and finds those that were never offered for translation.
+// TestEveryTextIsTranslatable renders the pages, empty and filled with digits, in
+// a language that marks its texts, and finds those that were never offered for
+// translation.
 func TestEveryTextIsTranslatable(t *testing.T) {
 	t.Parallel()
 	set := newSet(t, templates.Config{
@@ -206,13 +207,16 @@ func TestEveryTextIsTranslatable(t *testing.T) {
 	})
 	// Words of the SAML specifications, names and data.
 	untranslated := []string{
-		"samlet", "NameID", "Format", "Issuer", "AuthnContextClassRef", "AuthnInstant", "SessionIndex",
-		"app.acme.test", "idp.acme.test", "r1",
+		"samlet", "SPNameQualifier", "NameQualifier", "NameID", "Format", "Issuer", "AuthnContextClassRef", "AuthnInstant",
+		"AuthenticatingAuthority", "SessionIndex", "SessionNotOnOrAfter", "UTC", "app.acme.test", "idp.acme.test", "r1",
 	}
+	samples := storybook.Filled("1")
 	for _, sample := range storybook.Samples() {
-		if !strings.HasSuffix(sample.Name, "-empty") && sample.Name != "test-nothing-released" {
-			continue
+		if strings.HasSuffix(sample.Name, "-empty") || sample.Name == "test-nothing-released" {
+			samples = append(samples, sample)
 		}
+	}
+	for _, sample := range samples {
 		t.Run(sample.Name, func(t *testing.T) {
 			t.Parallel()
 			for n := range parse(t, render(t, set, sample)).Descendants() {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/url"
 	"slices"
+	"sync"
 )
 
 //go:embed html
@@ -29,12 +30,13 @@ type Config struct {
 	Languages []string
 }
 
-// Set is the parsed pages. It is immutable and safe for concurrent use.
+// Set is the parsed pages. What it renders never changes; it is safe for concurrent use.
 type Set struct {
 	pages     map[string]*template.Template
 	translate func(lang, english string) string
 	languages []string
 	frames    map[frameKey]frame
+	buffers   sync.Pool // of *[]byte, between renderings of AutoPost
 }
 
 // Chrome is what every page carries around its content.

@@ -90,7 +90,7 @@ func TestAutoPostCarriesValuesUnchanged(t *testing.T) {
 func TestAttackACSAbuse(t *testing.T) {
 	t.Parallel()
 	set := newSet(t, templates.Config{})
-	for _, u := range []string{"javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "//evil.test/", "/acs", "", "https:///acs", "https://a b/"} {
+	for _, u := range []string{"javascript:alert(1)", "javascript://host/%0Aalert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "//evil.test/", "/acs", "", "https:///acs", "https://a b/"} {
 		for _, page := range []templates.Page{templates.AutoPost{URL: u}, templates.Forward{URL: u}} {
 			var b bytes.Buffer
 			if err := set.Render(&b, page, templates.Chrome{}); err == nil || b.Len() > 0 {

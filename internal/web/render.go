@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/samlet-id/samlet/templates"
 )
@@ -31,8 +30,11 @@ func (w *Web) Render(rw http.ResponseWriter, r *http.Request, status int, page t
 	if err != nil {
 		return err
 	}
-	buf := buffers.Get().(*bytes.Buffer) //nolint:errcheck // the pool holds nothing else
-	defer buffers.Put(buf)
+	buf, ok := w.buffers.Get().(*bytes.Buffer)
+	if !ok {
+		buf = new(bytes.Buffer)
+	}
+	defer w.buffers.Put(buf)
 	buf.Reset()
 	if err := w.cfg.Pages.Render(buf, page, w.chrome(r, nonce, o.Lang)); err != nil {
 		return err
@@ -128,6 +130,3 @@ func source(u *url.URL) (string, bool) {
 	}
 	return u.Scheme + "://" + u.Host, true
 }
-
-// buffers holds page buffers between requests.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"sync"
 
 	"github.com/samlet-id/samlet/templates"
 )
@@ -28,11 +29,13 @@ type Config struct {
 // own.
 const DefaultMaxBody = 1 << 20
 
-// Web renders pages and errors. It is immutable and safe for concurrent use.
+// Web renders pages and errors. Its settings never change; it is safe for
+// concurrent use.
 type Web struct {
-	cfg    Config
-	base   *url.URL
-	secure bool // the base URL is https
+	cfg     Config
+	base    *url.URL
+	secure  bool      // the base URL is https
+	buffers sync.Pool // of *bytes.Buffer, between pages
 }
 
 // New checks cfg.

@@ -106,7 +106,7 @@ func usualTest() templates.Test {
 func worst() []Sample {
 	var samples []Sample
 	for _, v := range []struct{ name, value string }{{"hostile", Hostile}, {"long", Long()}, {"rtl", RightToLeft}} {
-		for _, p := range filled(v.value) {
+		for _, p := range Filled(v.value) {
 			lang := ""
 			if v.name == "rtl" {
 				lang = "ar"
@@ -117,8 +117,8 @@ func worst() []Sample {
 	return samples
 }
 
-// filled returns every page with s wherever data can stand.
-func filled(s string) []Sample {
+// Filled returns every page with s wherever data can stand.
+func Filled(s string) []Sample {
 	var connections []templates.Connection
 	for i := range 30 {
 		connections = append(connections, templates.Connection{ID: fmt.Sprintf("c%d%s", i, s), Name: s})
