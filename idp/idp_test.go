@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,13 +87,13 @@ func BenchmarkSSO(b *testing.B) {
 	query := redirectQuery(b, authnRequest, "the state", nil)
 	sum := sha256.Sum256([]byte("a"))
 	b.ReportAllocs()
-	var whole, bare time.Duration
+	var whole, bare []time.Duration
 	for b.Loop() {
 		r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, ssoURL+"?"+query, nil)
 		rec := httptest.NewRecorder()
 		start := time.Now()
 		w.handler.ServeHTTP(rec, r)
-		whole += time.Since(start)
+		whole = append(whole, time.Since(start))
 		b.StopTimer()
 		if !strings.Contains(rec.Body.String(), "SAMLResponse") {
 			b.Fatal(rec.Body)
@@ -101,10 +102,10 @@ func BenchmarkSSO(b *testing.B) {
 		if _, err := w.key.Signer.Sign(rand.Reader, sum[:], crypto.SHA256); err != nil {
 			b.Fatal(err)
 		}
-		bare += time.Since(start)
+		bare = append(bare, time.Since(start))
 		b.StartTimer()
 	}
-	b.ReportMetric(float64(whole)/float64(bare), "x/sig")
+	b.ReportMetric(median(whole)/median(bare), "x/sig")
 }
 
 // BenchmarkRespond is one signed Response without HTTP.
@@ -115,20 +116,25 @@ func BenchmarkRespond(b *testing.B) {
 	req := *w.auth.asked
 	sum := sha256.Sum256([]byte("a"))
 	b.ReportAllocs()
-	var whole, bare time.Duration
+	var whole, bare []time.Duration
 	for b.Loop() {
 		start := time.Now()
 		if _, err := w.Respond(b.Context(), req, w.auth.answer); err != nil {
 			b.Fatal(err)
 		}
-		whole += time.Since(start)
+		whole = append(whole, time.Since(start))
 		b.StopTimer()
 		start = time.Now()
 		if _, err := w.key.Signer.Sign(rand.Reader, sum[:], crypto.SHA256); err != nil {
 			b.Fatal(err)
 		}
-		bare += time.Since(start)
+		bare = append(bare, time.Since(start))
 		b.StartTimer()
 	}
-	b.ReportMetric(float64(whole)/float64(bare), "x/sig")
+	b.ReportMetric(median(whole)/median(bare), "x/sig")
+}
+
+func median(d []time.Duration) float64 {
+	slices.Sort(d)
+	return float64(d[len(d)/2])
 }
