@@ -154,6 +154,9 @@ func TestReject(t *testing.T) {
 			if got, want := string(identity.CodeOf(err)), f.lines["code"]; got != want {
 				t.Errorf("%s\ncode = %s, want %s: %v", f.title, got, want, err)
 			}
+			if strings.Contains(err.Error(), "xml.panic") {
+				t.Errorf("it was a panic that refused it: %v", err)
+			}
 			if got := identity.KindOf(err); got != identity.KindInvalid {
 				t.Errorf("kind = %v, want %v", got, identity.KindInvalid)
 			}

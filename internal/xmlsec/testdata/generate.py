@@ -217,6 +217,8 @@ def accepted_signatures():
         accept("prefixlist-" + name, "An InclusiveNamespaces PrefixList %r." % prefixes,
                signed_assertion(transforms=transform(ENV) + transform(EXC, prefixes), c14n=transform(EXC, prefixes, "CanonicalizationMethod"),
                                 decl=' xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'))
+    accept("prefixlist-default-in-scope", "A PrefixList with #default where a default namespace is in scope that nothing uses.",
+           sign(response(assertion(signature("_assertion", transforms=transform(ENV) + transform(EXC, "#default"))), decl=' xmlns="urn:example:default"')))
     listed = dict(transforms=transform(ENV) + transform(EXC, "xs"))
     accept("prefixlist-of-both", "OpenSAML's way: a PrefixList in both signatures, declared on the Assertion.",
            both(listed, listed, decl=' xmlns:xs="http://www.w3.org/2001/XMLSchema"'))
