@@ -272,7 +272,7 @@ func TestRedirectRoundTrip(t *testing.T) {
 
 func TestRedirectRefusesOtherSchemes(t *testing.T) {
 	t.Parallel()
-	for _, location := range []string{"", "/sso", "javascript:alert(1)", "data:text/html,x", "https:sso", "https://%zz"} {
+	for _, location := range []string{"", "/sso", "javascript:alert(1)", "data:text/html,x", "javascript://app.example.test/%0aalert(1)", "ftp://app.example.test/", "https:sso", "https://%zz"} {
 		if m, err := binding.Redirect(location, binding.ParamRequest, []byte(request), "", nil); err == nil {
 			t.Errorf("%q: got %v, want an error", location, m)
 		}

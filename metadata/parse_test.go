@@ -268,21 +268,22 @@ func TestMetadataPoisoning(t *testing.T) {
 func TestEndpointsThatCannotBeTrusted(t *testing.T) {
 	t.Parallel()
 	for location, want := range map[string]identity.Code{
-		"https://peer.example.test/acs":          "",
-		"https://peer.example.test:8443/a?b=c/d": "",
-		" https://peer.example.test/acs\n":       "",
-		"http://peer.example.test/acs":           "md.no_acs", // passed over, and then none is left
-		"javascript:alert(1)":                    "md.endpoint",
-		"data:text/html,x":                       "md.endpoint",
-		"https://user@peer.example.test/":        "md.endpoint",
-		"https://peer.example.test/a&#9;b":       "md.endpoint",
-		"https://peer.example.test/&quot;x":      "md.endpoint",
-		"https://peer.example.test/#x":           "md.endpoint",
-		"https:///acs":                           "md.endpoint",
-		"https:acs":                              "md.endpoint",
-		"//peer.example.test/acs":                "md.endpoint",
-		"/acs":                                   "md.endpoint",
-		"":                                       "md.endpoint",
+		"https://peer.example.test/acs":              "",
+		"https://peer.example.test:8443/a?b=c/d":     "",
+		" https://peer.example.test/acs\n":           "",
+		"http://peer.example.test/acs":               "md.no_acs", // passed over, and then none is left
+		"javascript:alert(1)":                        "md.endpoint",
+		"data:text/html,x":                           "md.endpoint",
+		"javascript://peer.example.test/%0aalert(1)": "md.endpoint",
+		"https://user@peer.example.test/":            "md.endpoint",
+		"https://peer.example.test/a&#9;b":           "md.endpoint",
+		"https://peer.example.test/&quot;x":          "md.endpoint",
+		"https://peer.example.test/#x":               "md.endpoint",
+		"https:///acs":                               "md.endpoint",
+		"https:acs":                                  "md.endpoint",
+		"//peer.example.test/acs":                    "md.endpoint",
+		"/acs":                                       "md.endpoint",
+		"":                                           "md.endpoint",
 	} {
 		_, err := parse(sp(oneACS, "https://peer.example.test/acs", location), metadata.RoleSP)
 		if got := identity.CodeOf(err); got != want {
