@@ -170,6 +170,28 @@ func TestWriteSPRoundTrip(t *testing.T) {
 	}
 }
 
+// The schema wants a ServiceName, and pages show it, so it is never empty.
+func TestServiceNameIsNeverEmpty(t *testing.T) {
+	t.Parallel()
+	cfg := spConfig()
+	cfg.DisplayName = ""
+	doc, err := metadata.WriteSP(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := parse(doc, metadata.RoleSP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := e.Name("en"), string(cfg.EntityID); got != want {
+		t.Errorf("Name: got %q, want %q", got, want)
+	}
+	s, _ := e.SP.AttributeConsumingService(nil)
+	if diff := cmp.Diff([]metadata.Localized{{Lang: "en", Text: string(cfg.EntityID)}}, s.Names); diff != "" {
+		t.Errorf("ServiceName (-want +got):\n%s", diff)
+	}
+}
+
 // A reader that is not ours: crewjam/saml, and crewjam's own file for us.
 func TestCrewjamReadsAndIsRead(t *testing.T) {
 	t.Parallel()
