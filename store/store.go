@@ -165,6 +165,9 @@ type Counters interface {
 	// Hit adds one to key and returns the count. A count whose window ended
 	// starts anew at 1, with a window of the given length from now.
 	Hit(ctx context.Context, key string, window time.Duration, now time.Time) (count int, ends time.Time, err error)
+	// Count returns the count that Hit left and when its window ends: 0 once the
+	// window has ended, or if there was none.
+	Count(ctx context.Context, key string, now time.Time) (count int, ends time.Time, err error)
 	// Reset forgets key.
 	Reset(ctx context.Context, key string) error
 }

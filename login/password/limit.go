@@ -15,11 +15,12 @@ import (
 	"github.com/samlet-id/samlet/store"
 )
 
-// Limits says how many tries there are within one window. Zero values mean the
-// defaults.
+// Limits says how many wrong answers there may be within one window. Right ones
+// do not count, or an office behind one address would lock itself out. Zero
+// values mean the defaults.
 type Limits struct {
 	Account int           // per sign-in name, whether or not anybody has it; default 10
-	Address int           // per IPv4 address or IPv6 /64, right or wrong; default 100
+	Address int           // per IPv4 address or IPv6 /64; default 100
 	Window  time.Duration // default 15 min
 }
 
@@ -39,26 +40,32 @@ func (l Limits) withDefaults() (Limits, error) {
 	return l, nil
 }
 
-// try counts one try and says whose it is. The address comes first: one that is
-// over its limit spends nobody's account. A refused try is recorded in the
-// Update that counted it.
-func (m *Method) try(ctx context.Context, s login.Step) (claimed, error) {
+// limit is one counter of wrong answers.
+type limit struct {
+	key  string
+	most int
+}
+
+func (m *Method) limits(s login.Step) [2]limit {
+	return [2]limit{{addressKey(s.Address), m.cfg.Limits.Address}, {accountKey(s.Identifier), m.cfg.Limits.Account}}
+}
+
+// claim returns whom the step's name stands for, unless the address or the
+// account has no tries left.
+func (m *Method) claim(ctx context.Context, s login.Step) (claimed, error) {
 	now := m.cfg.Now().UTC()
 	var who claimed
 	var over time.Time // when the tries begin anew; zero while there are some left
-	err := m.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+	err := m.cfg.Store.View(ctx, func(tx *store.Tx) error {
 		who, over = claimed{}, time.Time{}
-		for _, c := range []struct {
-			key   string
-			limit int
-		}{{addressKey(s.Address), m.cfg.Limits.Address}, {accountKey(s.Identifier), m.cfg.Limits.Account}} {
-			n, ends, err := tx.Counters.Hit(ctx, c.key, m.cfg.Limits.Window, now)
+		for _, l := range m.limits(s) {
+			n, ends, err := tx.Counters.Count(ctx, l.key, now)
 			if err != nil {
-				return fmt.Errorf("counting a try: %w", err)
+				return fmt.Errorf("counting wrong answers: %w", err)
 			}
-			if n > c.limit {
+			if n >= l.most {
 				over = ends
-				return tx.Events.Append(ctx, m.event(s, "", "rate.limited"))
+				return nil
 			}
 		}
 		var err error
@@ -68,10 +75,37 @@ func (m *Method) try(ctx context.Context, s login.Step) (claimed, error) {
 	if err != nil {
 		return claimed{}, err
 	}
-	if !over.IsZero() {
-		return claimed{}, errLimited(over.Sub(now))
+	if over.IsZero() {
+		return who, nil
 	}
-	return who, nil
+	err = m.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		return tx.Events.Append(ctx, m.event(s, "", "rate.limited"))
+	})
+	if err != nil {
+		return claimed{}, fmt.Errorf("recording a try over the limit: %w", err)
+	}
+	return claimed{}, errLimited(over.Sub(now))
+}
+
+// wrong counts and records a wrong answer, and returns the one answer to all of
+// them.
+func (m *Method) wrong(ctx context.Context, s login.Step, who claimed, code identity.Code) error {
+	now := m.cfg.Now().UTC()
+	err := m.cfg.Store.Update(ctx, func(tx *store.Tx) error {
+		for _, l := range m.limits(s) {
+			if _, _, err := tx.Counters.Hit(ctx, l.key, m.cfg.Limits.Window, now); err != nil {
+				return fmt.Errorf("counting a wrong answer: %w", err)
+			}
+		}
+		return tx.Events.Append(ctx, m.event(s, who.record.ID, code))
+	})
+	if err != nil {
+		return fmt.Errorf("recording a failed login: %w", err)
+	}
+	return &identity.Error{
+		Kind: identity.KindDenied, Code: "login.failed", Who: identity.WhoUser,
+		Msg: "That name and password do not belong together. Try again.",
+	}
 }
 
 func errLimited(wait time.Duration) *identity.Error {

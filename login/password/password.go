@@ -92,9 +92,10 @@ func (m *Method) Challenge(_ context.Context, s login.Step) (templates.Page, err
 	}, nil
 }
 
-// Verify implements login.Method. A try is counted before it is judged, so that
-// tries in parallel cannot slip through between judging and counting. Names that
-// nobody has, people without a password and disabled people cost the same tries,
+// Verify implements login.Method. Looking at the count, judging and counting
+// happen within one turn of the pool, so that tries in parallel cannot slip
+// through in between: at most one for each other worker does. Names that nobody
+// has, people without a password and disabled people cost the same counts,
 // writes and hash as everybody.
 func (m *Method) Verify(ctx context.Context, s login.Step, answer url.Values) (login.Factor, error) {
 	given := answer.Get(templates.FieldPassword)
@@ -105,19 +106,11 @@ func (m *Method) Verify(ctx context.Context, s login.Step, answer url.Values) (l
 		return login.Factor{}, err
 	}
 	defer m.pool.leave()
-	who, err := m.try(ctx, s)
-	if err != nil {
+	var who claimed
+	var err error
+	turn := m.pool.run(ctx, func() { who, err = m.judge(ctx, s, given) })
+	if err := errors.Join(turn, err); err != nil {
 		return login.Factor{}, err
-	}
-	right := false
-	if len(given) <= MaxLength {
-		err = m.pool.run(ctx, func() { right = who.hash.matches(given) })
-	}
-	if err != nil {
-		return login.Factor{}, err
-	}
-	if code := who.refusal(right); code != "" {
-		return login.Factor{}, m.wrong(ctx, s, who, code)
 	}
 	settle, err := m.settle(ctx, s, who, given)
 	if err != nil {
@@ -130,6 +123,23 @@ func (m *Method) Verify(ctx context.Context, s login.Step, answer url.Values) (l
 		},
 		Settle: settle,
 	}, nil
+}
+
+// judge computes one hash, unless there are no tries left.
+func (m *Method) judge(ctx context.Context, s login.Step, given string) (claimed, error) {
+	who, err := m.claim(ctx, s)
+	if err != nil {
+		return claimed{}, err
+	}
+	right := false
+	if len(given) <= MaxLength {
+		m.pool.hashes.Add(1)
+		right = who.hash.matches(given)
+	}
+	if code := who.refusal(right); code != "" {
+		return claimed{}, m.wrong(ctx, s, who, code)
+	}
+	return who, nil
 }
 
 // claimed is whom a name stands for: the record and credential, or the dummy.
@@ -182,21 +192,7 @@ func (m *Method) lookUp(ctx context.Context, tx *store.Tx, name string) (claimed
 	return c, nil
 }
 
-// wrong records a failed try and returns the one answer to all of them.
-func (m *Method) wrong(ctx context.Context, s login.Step, who claimed, code identity.Code) error {
-	err := m.cfg.Store.Update(ctx, func(tx *store.Tx) error {
-		return tx.Events.Append(ctx, m.event(s, who.record.ID, code))
-	})
-	if err != nil {
-		return fmt.Errorf("recording a failed login: %w", err)
-	}
-	return &identity.Error{
-		Kind: identity.KindDenied, Code: "login.failed", Who: identity.WhoUser,
-		Msg: "That name and password do not belong together. Try again.",
-	}
-}
-
-// settle returns what to write with the session: the account's tries are
+// settle returns what to write with the session: the account's wrong answers are
 // forgotten, and a hash of other parameters than today's is replaced, unless the
 // password was changed meanwhile.
 func (m *Method) settle(ctx context.Context, s login.Step, who claimed, given string) (func(context.Context, *store.Tx) error, error) {

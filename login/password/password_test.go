@@ -66,12 +66,12 @@ func TestAttackGuessing(t *testing.T) {
 	}
 }
 
-// TestAttackGuessingInParallel sends all tries at once: none slips through
-// between counting and judging.
+// TestAttackGuessingInParallel sends all tries at once: with one worker none slips
+// through between judging and counting.
 func TestAttackGuessingInParallel(t *testing.T) {
 	t.Parallel()
 	db, c := openStore(t), &clock{}
-	m, err := password.New(password.Config{Store: db, Params: cheap(), Queue: 1000, Now: c.now, Rand: rand.Reader})
+	m, err := password.New(password.Config{Store: db, Params: cheap(), Workers: 1, Queue: 1000, Now: c.now, Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +122,30 @@ func TestAttackSpraying(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRightPasswordsNeverLock signs the same person in from one address more
+// often than wrong answers would be allowed, one after the other and at once.
+func TestRightPasswordsNeverLock(t *testing.T) {
+	t.Parallel()
+	db, c := openStore(t), &clock{}
+	m, err := password.New(password.Config{Store: db, Params: cheap(), Queue: 1000, Limits: password.Limits{Account: 3, Address: 5}, Now: c.now, Rand: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addPerson(t, db, cheap(), "ada", "correct horse battery")
+	var wg sync.WaitGroup
+	for range 30 {
+		if _, err := m.Verify(t.Context(), step("ada", "192.0.2.1"), answer("correct horse battery")); err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			if _, err := m.Verify(t.Context(), step("ada", "192.0.2.1"), answer("correct horse battery")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestSuccessForgetsTheAccountsTries(t *testing.T) {

@@ -23,6 +23,18 @@ RETURNING count, ends`, hashed(key), micros(now.Add(window)), micros(now))
 	return count, ends, err
 }
 
+// Count implements store.Counters.
+func (s counters) Count(ctx context.Context, key string, now time.Time) (int, time.Time, error) {
+	var count int
+	var ends time.Time
+	found, err := s.c.one(ctx, []any{&count, instant{&ends}}, `
+SELECT count, ends FROM counters WHERE id = $1 AND ends > $2`, hashed(key), micros(now))
+	if err != nil || !found {
+		return 0, time.Time{}, err
+	}
+	return count, ends, nil
+}
+
 // Reset implements store.Counters.
 func (s counters) Reset(ctx context.Context, key string) error {
 	_, err := s.c.exec(ctx, `DELETE FROM counters WHERE id = $1`, hashed(key))

@@ -146,6 +146,22 @@ func testCounters(t *testing.T, s store.Store) {
 			return err
 		})
 	}
+	for _, c := range []struct {
+		key   string
+		after time.Duration
+		count int
+	}{{"a", time.Minute, 1}, {"a", 2*time.Minute - time.Microsecond, 1}, {"a", 2 * time.Minute, 0}, {"b", time.Second, 1}, {"never", 0, 0}} {
+		err := s.View(ctx, func(tx *store.Tx) error {
+			count, _, err := tx.Counters.Count(ctx, c.key, start.Add(c.after))
+			if count != c.count {
+				t.Errorf("Count(%q) after %s: got %d, want %d", c.key, c.after, count, c.count)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	update(t, s, func(tx *store.Tx) error {
 		if err := tx.Counters.Reset(ctx, "a"); err != nil {
 			return err
