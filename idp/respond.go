@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/crewjam/saml"
+
 	"github.com/samlet-id/samlet/binding"
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/internal/web"
@@ -116,7 +118,7 @@ func (p *Provider) success(to addressee, a identity.Assertion) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	status{top: statusSuccess}.write(w)
+	status{top: saml.StatusSuccess}.write(w)
 	if encryptTo == nil {
 		if err := p.assertion(w, to, a, signAssertion); err != nil {
 			return nil, err

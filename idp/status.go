@@ -1,24 +1,10 @@
 package idp
 
 import (
+	"github.com/crewjam/saml"
+
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/internal/xmlsec"
-)
-
-// The status codes in use (SAML Core 3.2.2.2).
-const (
-	statusSuccess         = "urn:oasis:names:tc:SAML:2.0:status:Success"
-	statusRequester       = "urn:oasis:names:tc:SAML:2.0:status:Requester"
-	statusResponder       = "urn:oasis:names:tc:SAML:2.0:status:Responder"
-	statusVersionMismatch = "urn:oasis:names:tc:SAML:2.0:status:VersionMismatch"
-
-	statusAuthnFailed         = "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"
-	statusInvalidNameIDPolicy = "urn:oasis:names:tc:SAML:2.0:status:InvalidNameIDPolicy"
-	statusNoAuthnContext      = "urn:oasis:names:tc:SAML:2.0:status:NoAuthnContext"
-	statusNoPassive           = "urn:oasis:names:tc:SAML:2.0:status:NoPassive"
-	statusRequestDenied       = "urn:oasis:names:tc:SAML:2.0:status:RequestDenied"
-	statusUnknownPrincipal    = "urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal"
-	statusUnsupportedBinding  = "urn:oasis:names:tc:SAML:2.0:status:UnsupportedBinding"
 )
 
 // status is a samlp:Status (SAML Core 3.2.2.1).
@@ -42,27 +28,27 @@ func statusOf(e *identity.Error, requestID string) status {
 func statusCodes(e *identity.Error) (top, second string) {
 	switch e.Code {
 	case "sp.nameid_policy":
-		return statusRequester, statusInvalidNameIDPolicy
+		return saml.StatusRequester, saml.StatusInvalidNameIDPolicy
 	case "sp.binding":
-		return statusRequester, statusUnsupportedBinding
+		return saml.StatusRequester, saml.StatusUnsupportedBinding
 	case "sp.version":
-		return statusVersionMismatch, ""
+		return saml.StatusVersionMismatch, ""
 	}
 	switch e.Kind {
 	case identity.KindInvalid, identity.KindExpired, identity.KindReplayed:
-		return statusRequester, statusRequestDenied
+		return saml.StatusRequester, saml.StatusRequestDenied
 	case identity.KindDenied, identity.KindExists:
-		return statusResponder, statusAuthnFailed
+		return saml.StatusResponder, saml.StatusAuthnFailed
 	case identity.KindNotFound:
-		return statusResponder, statusUnknownPrincipal
+		return saml.StatusResponder, saml.StatusUnknownPrincipal
 	case identity.KindNeedsInteraction:
-		return statusResponder, statusNoPassive
+		return saml.StatusResponder, saml.StatusNoPassive
 	case identity.KindContextUnmet:
-		return statusResponder, statusNoAuthnContext
+		return saml.StatusResponder, saml.StatusNoAuthnContext
 	case identity.KindUnavailable, identity.KindInternal:
-		return statusResponder, ""
+		return saml.StatusResponder, ""
 	}
-	return statusResponder, ""
+	return saml.StatusResponder, ""
 }
 
 // write writes the samlp:Status.

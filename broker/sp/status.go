@@ -4,21 +4,14 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/crewjam/saml"
+
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/internal/xmlsec"
 )
 
-// The status codes that have a meaning of their own here (SAML Core 3.2.2.2).
-const (
-	statusPrefix         = "urn:oasis:names:tc:SAML:2.0:status:"
-	statusSuccess        = statusPrefix + "Success"
-	statusRequester      = statusPrefix + "Requester"
-	statusVersion        = statusPrefix + "VersionMismatch"
-	statusNoPassive      = statusPrefix + "NoPassive"
-	statusNoAuthnContext = statusPrefix + "NoAuthnContext"
-	statusAuthnFailed    = statusPrefix + "AuthnFailed"
-	statusRequestDenied  = statusPrefix + "RequestDenied"
-)
+// statusPrefix is what all status codes of SAML Core 3.2.2.2 begin with.
+const statusPrefix = "urn:oasis:names:tc:SAML:2.0:status:"
 
 // maxStatusMessage bounds, in bytes, how much of a StatusMessage is passed on.
 const maxStatusMessage = 200
@@ -33,7 +26,7 @@ func checkStatus(response *xmlsec.Element) error {
 		return malformed("no StatusCode", "a Status with a StatusCode")
 	}
 	code := top.Attr("Value")
-	if code == statusSuccess {
+	if code == saml.StatusSuccess {
 		return nil
 	}
 	second := top.Child(xmlsec.NSProtocol, "StatusCode").Attr("Value")
@@ -51,15 +44,15 @@ func checkStatus(response *xmlsec.Element) error {
 // meaning says what a refusal comes to for the person and for whoever asked us.
 func meaning(code, second string) (identity.Kind, string) {
 	switch second {
-	case statusNoPassive:
+	case saml.StatusNoPassive:
 		return identity.KindNeedsInteraction, "Your organization has to ask you something before you can go on."
-	case statusNoAuthnContext:
+	case saml.StatusNoAuthnContext:
 		return identity.KindContextUnmet, "Your organization cannot sign you in in the way that was asked for."
-	case statusAuthnFailed, statusRequestDenied:
+	case saml.StatusAuthnFailed, saml.StatusRequestDenied:
 		return identity.KindDenied, "The sign-in at your organization was cancelled or refused."
 	}
 	switch code {
-	case statusRequester, statusVersion:
+	case saml.StatusRequester, saml.StatusVersionMismatch:
 		return identity.KindInvalid, "Your organization's sign-in service did not accept our question."
 	}
 	return identity.KindDenied, "Your organization's sign-in service refused to sign you in."

@@ -136,7 +136,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 	}
 	return broker.New(broker.Config{
 		Store: sh.store, EntityID: identity.EntityID(cfg.IDP.EntityID), Catalogue: h.snapshot.Catalogue,
-		Connections: upstreams, Now: time.Now, Rand: rand.Reader, Log: sh.log,
+		Connections: upstreams, Now: time.Now, Rand: rand.Reader, RequestID: web.RequestID, Log: sh.log,
 	})
 }
 

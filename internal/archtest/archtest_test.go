@@ -61,7 +61,7 @@ var owners = map[string][]string{
 	"github.com/beevik/etree":             {"internal/xmlsec"},
 	"encoding/xml":                        {"internal/xmlsec", "internal/peer"},
 	"github.com/crewjam/saml/xmlenc":      {"internal/xmlsec"},
-	"github.com/crewjam/saml":             {"idp", "broker/sp", "metadata", "binding", "cmd/samlet", "internal/peer"},
+	"github.com/crewjam/saml":             {"idp", "broker/sp", "metadata", "internal/peer"},
 	"github.com/russellhaering/gosaml2":   {"internal/peer"},
 	"github.com/mattn/go-sqlite3":         {"store/sqlstore"},
 	"github.com/jackc/pgx/v5":             {"store/sqlstore"},

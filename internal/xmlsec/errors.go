@@ -36,6 +36,7 @@ const (
 	codeAlgorithm identity.Code = "sig.algorithm"
 	codeTransform identity.Code = "sig.transform"
 	codeReference identity.Code = "sig.reference"
+	codeCanonical identity.Code = "sig.canonical"
 	codeDigest    identity.Code = "sig.digest"
 	codeKey       identity.Code = "sig.key"
 	codeNoKeys    identity.Code = "sig.no_keys"

@@ -56,7 +56,7 @@ func (d *Document) Verify(e *Element, t Trust) (signed *Element, err error) {
 	if err != nil {
 		return nil, err
 	}
-	octets, err := canonical(e, sig.element, ref.prefixes, canonicalGrowth*d.lim.Bytes)
+	octets, err := agreed(e, sig.element, ref.prefixes, canonicalGrowth*d.lim.Bytes)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func (d *Document) signedInfo(sig *signature, t Trust) (*Element, error) {
 	if !ok {
 		return nil, differs(codeAlgorithm, "The signature uses a canonicalization that is not accepted.", method.Attr("Algorithm"), AlgExcC14N)
 	}
-	octets, err := canonical(sig.info, nil, prefixes, canonicalGrowth*d.lim.Bytes)
+	octets, err := agreed(sig.info, nil, prefixes, canonicalGrowth*d.lim.Bytes)
 	if err != nil {
 		return nil, err
 	}
