@@ -157,10 +157,13 @@ type ConnectionConfig struct {
 	Link         LinkConfig     `yaml:"link"`
 }
 
-// RequireConfig is what is demanded of an upstream beyond the specifications.
+// RequireConfig is what is demanded of an upstream, and what is not.
 type RequireConfig struct {
-	SignedAssertion bool     `yaml:"signed_assertion"`
-	MaxClockSkew    Duration `yaml:"max_clock_skew"`
+	SignedAssertion bool `yaml:"signed_assertion"`
+	// WeakAlgorithms are accepted of this upstream although they are broken or
+	// ageing: sha1 in signatures, aes-cbc inside of a signed Response.
+	WeakAlgorithms []string `yaml:"weak_algorithms"`
+	MaxClockSkew   Duration `yaml:"max_clock_skew"`
 }
 
 // MapConfig fills one attribute of the record.

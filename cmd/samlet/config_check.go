@@ -183,6 +183,9 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 			}
 			domains[domain] = true
 		}
+		for j, a := range c.Require.WeakAlgorithms {
+			d.oneOf(fmt.Sprintf("%s.require.weak_algorithms[%d]", at, j), a, "sha1", "aes-cbc")
+		}
 		for j, m := range c.Map {
 			rule := fmt.Sprintf("%s.map[%d]", at, j)
 			d.knownAttribute(rule+".to", m.To, names)

@@ -203,7 +203,7 @@ func (d *demo) startApp(ctx context.Context, i int, name string, ln net.Listener
 	if err != nil {
 		return err
 	}
-	site, err := newWeb(d.Apps[i], name, d.samlet.shared)
+	site, err := newWeb(d.Apps[i], name, "", d.samlet.shared)
 	if err != nil {
 		return err
 	}

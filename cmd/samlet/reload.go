@@ -36,7 +36,7 @@ func (s *server) reload(ctx context.Context, load loader) error {
 	s.mu.RLock()
 	current := s.house.snapshot
 	s.mu.RUnlock()
-	if snap.Digest == current.Digest && len(snap.Warnings) == len(current.Warnings) {
+	if snap.Digest == current.Digest && snap.Incomplete == current.Incomplete {
 		return nil
 	}
 	for _, key := range s.pin(snap.Config) {
@@ -160,7 +160,7 @@ func (s *server) watchFolders(w *fsnotify.Watcher) error {
 func (s *server) incomplete() bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return len(s.house.snapshot.Warnings) > 0
+	return s.house.snapshot.Incomplete
 }
 
 // certificateFiles serves the server's certificate from two files and reads

@@ -21,6 +21,7 @@ type snapshot struct {
 	Parties     []party
 	Connections []connection
 	Warnings    []string // what works without, such as metadata that could not be fetched
+	Incomplete  bool     // metadata that could not be fetched is left out
 	Files       []string // every file that was read
 	Digest      [32]byte // of every byte read, to tell whether anything changed
 }
@@ -71,7 +72,7 @@ func buildSnapshot(ctx context.Context, path string, refresh bool) (*snapshot, e
 	if keyErr != nil {
 		return nil, keyErr
 	}
-	s.Warnings, s.Files = src.warnings, d.files
+	s.Warnings, s.Incomplete, s.Files = src.warnings, src.missing, d.files
 	d.sum.Sum(s.Digest[:0])
 	return s, nil
 }
@@ -177,6 +178,9 @@ func (s *snapshot) loadConnections(ctx context.Context, src *sources) {
 		}}
 		for _, m := range c.Map {
 			conn.Mapping = append(conn.Mapping, identity.MapRule{To: identity.Name(m.To), From: m.From, Value: m.Value})
+		}
+		for _, a := range c.Require.WeakAlgorithms {
+			src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].require.weak_algorithms: %s is accepted of %s", i, a, c.ID))
 		}
 		if c.Type == "saml" {
 			at := fmt.Sprintf("connections[%d].metadata", i)

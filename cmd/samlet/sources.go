@@ -28,6 +28,7 @@ type sources struct {
 	config   *Config
 	refresh  bool // fetch even where there is a copy
 	warnings []string
+	missing  bool // some metadata could not be had
 }
 
 // load returns the peer's metadata. What is wrong with it is a fault at the
@@ -44,6 +45,7 @@ func (s *sources) load(ctx context.Context, at, copyName string, m MetadataSourc
 	raw, where, err := s.bytes(ctx, copyName, m)
 	switch {
 	case errors.Is(err, errNotFetched):
+		s.missing = true
 		s.warnings = append(s.warnings, fmt.Sprintf("%s: %s %v", at, m.URL, err))
 		return nil
 	case err != nil:

@@ -61,7 +61,11 @@ type house struct {
 // build joins the rooms into a house.
 func build(snap *snapshot, sh *shared) (*house, error) {
 	cfg := snap.Config
-	site, err := newWeb(cfg.Server.BaseURL, cfg.IDP.DisplayName, sh)
+	support := ""
+	if mail := cfg.IDP.Metadata.ContactEmail; mail != "" {
+		support = "mailto:" + mail
+	}
+	site, err := newWeb(cfg.Server.BaseURL, cfg.IDP.DisplayName, support, sh)
 	if err != nil {
 		return nil, err
 	}
@@ -98,13 +102,14 @@ func build(snap *snapshot, sh *shared) (*house, error) {
 // Close has everything written that was put off.
 func (h *house) Close(ctx context.Context) error { return h.login.Close(ctx) }
 
-func newWeb(baseURL, name string, sh *shared) (*web.Web, error) {
+func newWeb(baseURL, name, support string, sh *shared) (*web.Web, error) {
 	u, err := parseBaseURL(baseURL)
 	if err != nil {
 		return nil, err
 	}
 	return web.New(web.Config{
-		Pages: sh.pages, Log: sh.log, BaseURL: baseURL, Rand: rand.Reader, ProductName: name, Development: u.Scheme == "http",
+		Pages: sh.pages, Log: sh.log, BaseURL: baseURL, Rand: rand.Reader, ProductName: name, Support: support,
+		Development: u.Scheme == "http",
 	})
 }
 
@@ -123,6 +128,8 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 			Store:                  sh.store,
 			RequireSignedAssertion: c.config.Require.SignedAssertion,
 			SignRequests:           switchOf(c.config.SignRequests),
+			AllowSHA1:              slices.Contains(c.config.Require.WeakAlgorithms, "sha1"),
+			AllowCBC:               slices.Contains(c.config.Require.WeakAlgorithms, "aes-cbc"),
 			DisplayName:            cfg.IDP.DisplayName,
 			Skew:                   time.Duration(c.config.Require.MaxClockSkew),
 			Now:                    time.Now,
