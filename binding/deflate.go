@@ -28,9 +28,9 @@ const adlerLen = 4
 // gives a thousandfold).
 func inflate(packed []byte, limit int) ([]byte, error) {
 	in := bytes.NewReader(packed)
-	r := inflaters.Get().(io.ReadCloser)
+	r := inflaters.Get().(io.ReadCloser) //nolint:errcheck // the pool holds nothing else
 	defer inflaters.Put(r)
-	if err := r.(flate.Resetter).Reset(in, nil); err != nil {
+	if err := r.(flate.Resetter).Reset(in, nil); err != nil { //nolint:errcheck // every reader of package flate is one
 		return nil, fmt.Errorf("resetting the decompressor: %w", err)
 	}
 	out := make([]byte, 0, min(4*len(packed)+64, limit+1))

@@ -86,8 +86,9 @@ func claimURIs(n identity.Name) []string {
 		return []string{"http://schemas.microsoft.com/ws/2008/06/identity/claims/groups", "http://schemas.xmlsoap.org/claims/Group"}
 	case identity.Phone:
 		return []string{claims + "mobilephone"}
+	default:
+		return nil
 	}
-	return nil
 }
 
 // Apply returns a with its attributes under canonical names; those that no rule

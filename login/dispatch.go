@@ -99,7 +99,7 @@ func stale(t transaction, s identity.Session) *identity.Error {
 	}
 	return &identity.Error{
 		Kind: identity.KindContextUnmet, Code: "sp.authn_context", Who: identity.WhoPartner,
-		Msg:  "The application wants you to sign in afresh, but your organisation's sign-in did not ask you again.",
+		Msg:  "The application wants you to sign in afresh, but your organization's sign-in did not ask you again.",
 		Seen: s.Context.Instant.Format(time.RFC3339), Expected: "after " + t.Began.Format(time.RFC3339),
 	}
 }

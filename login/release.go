@@ -110,8 +110,9 @@ func nameIDFormat(rp identity.RelyingParty, req identity.AuthnRequest) (identity
 			return "", errNameIDPolicy(string(req.Subject), "", "The application asks to know people by their e-mail address, which is not released to it.")
 		}
 		return req.Subject, nil
+	default:
+		return "", errNameIDPolicy(string(req.Subject), "persistent, transient, emailAddress or unspecified", "The application asks for a kind of identifier that we do not issue.")
 	}
-	return "", errNameIDPolicy(string(req.Subject), "persistent, transient, emailAddress or unspecified", "The application asks for a kind of identifier that we do not issue.")
 }
 
 func preferredFormat(rp identity.RelyingParty, req identity.AuthnRequest) identity.Format {
@@ -152,13 +153,14 @@ func (a *Authenticator) nameID(ctx context.Context, tx *store.Tx, mint bool, for
 			return identity.Principal{}, errNoName(identity.Mail)
 		}
 		return p, nil
+	default:
+		p.Format = identity.FormatUnspecified
+		p.Subject = namedBy(rp.NameID.Source, rec)
+		if p.Subject == "" {
+			return identity.Principal{}, errNoName(rp.NameID.Source)
+		}
+		return p, nil
 	}
-	p.Format = identity.FormatUnspecified
-	p.Subject = namedBy(rp.NameID.Source, rec)
-	if p.Subject == "" {
-		return identity.Principal{}, errNoName(rp.NameID.Source)
-	}
-	return p, nil
 }
 
 // namedBy returns the value that names a person in the unspecified format.
@@ -229,6 +231,7 @@ func errNoName(missing identity.Name) *identity.Error {
 	case "":
 		missing = identity.Username
 		msg = "The application knows people by their user name, and your account has none."
+	default:
 	}
 	return &identity.Error{
 		Kind: identity.KindDenied, Code: "sp.nameid_missing", Who: identity.WhoOperator,

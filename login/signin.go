@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -204,21 +205,18 @@ func (a *Authenticator) page(r *http.Request, t *ticket, s step, v view) (templa
 			Action: a.path("/login"), Ticket: t.id, RelyingParty: rp, Problem: v.problem, Connections: buttons, Cancellable: true,
 		}
 		if t.Identifier != "" && t.Connection == "" && p.Problem == "" {
-			p.Problem = "We do not know which organisation this address belongs to. Choose it here."
+			p.Problem = "We do not know which organization this address belongs to. Choose it here."
 		}
 		if routable(upstreams) {
 			p.Back = a.againPath(t.id)
 		}
 		return p, nil
+	default:
+		return templates.SignIn{
+			Action: a.path("/login"), Ticket: t.id, RelyingParty: rp, Identifier: cmp.Or(t.Identifier, t.Request.LoginHint),
+			Problem: v.problem, Connections: buttons, Cancellable: true,
+		}, nil
 	}
-	identifier := t.Identifier
-	if identifier == "" {
-		identifier = t.Request.LoginHint
-	}
-	return templates.SignIn{
-		Action: a.path("/login"), Ticket: t.id, RelyingParty: rp, Identifier: identifier,
-		Problem: v.problem, Connections: buttons, Cancellable: true,
-	}, nil
 }
 
 func (a *Authenticator) stepOf(r *http.Request, t *ticket, v view) Step {

@@ -216,6 +216,6 @@ func (a *Authenticator) rejected(w http.ResponseWriter, r *http.Request, t *tick
 func errUnsolicited() *identity.Error {
 	return &identity.Error{
 		Kind: identity.KindInvalid, Code: "up.unsolicited", Who: identity.WhoUser,
-		Msg: "Your organisation's sign-in sent an answer that nobody asked for. Start from the application instead.",
+		Msg: "Your organization's sign-in sent an answer that nobody asked for. Start from the application instead.",
 	}
 }

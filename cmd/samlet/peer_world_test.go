@@ -16,7 +16,7 @@ import (
 )
 
 // samletHost is another site than every peer's, so that cookies behave as they
-// do between organisations.
+// do between organizations.
 const samletHost = "127.0.0.5"
 
 // served is a samlet process: the real binary with the files that `samlet init`

@@ -146,7 +146,7 @@ func advice(who identity.Who) string {
 	case identity.WhoVendor:
 		return "The people who run the application can put this right. Send them the code and the request ID."
 	case identity.WhoPartner:
-		return "The people who run your organisation’s sign-in can put this right. Send them the code and the request ID."
+		return "The people who run your organization’s sign-in can put this right. Send them the code and the request ID."
 	case identity.WhoOperator:
 		return "The people who run this sign-in service can put this right. Send them the code and the request ID."
 	case identity.WhoUser:

@@ -236,7 +236,7 @@ func TestPanicsReachNobody(t *testing.T) {
 	} {
 		func() {
 			defer func() {
-				if got := recover(); got != http.ErrAbortHandler {
+				if got := recover(); got != http.ErrAbortHandler { //nolint:errorlint // the very value that was panicked with
 					t.Errorf("%s: got panic %v, want http.ErrAbortHandler", name, got)
 				}
 			}()

@@ -85,7 +85,9 @@ var pool = sync.Pool{New: func() any { return new(scratch) }}
 var errEnded = errors.New("xmlsec: the Writer has ended")
 
 // NewWriter returns an empty Writer.
-func NewWriter() *Writer { return &Writer{s: pool.Get().(*scratch)} }
+func NewWriter() *Writer {
+	return &Writer{s: pool.Get().(*scratch)} //nolint:errcheck // the pool holds nothing else
+}
 
 // namespaceOf lists the namespaces that can be written, each with the one prefix
 // that the specifications use for it.

@@ -130,7 +130,7 @@ func (c *conn) all(ctx context.Context, each func(*sql.Rows) error, query string
 	}
 	for rows.Next() {
 		if err := each(rows); err != nil {
-			return c.fail(errors.Join(err, rows.Close()))
+			return c.fail(errors.Join(err, rows.Close())) //nolint:sqlclosecheck // its error is wanted, too
 		}
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {

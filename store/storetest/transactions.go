@@ -117,7 +117,7 @@ func testRollback(t *testing.T, s store.Store) {
 
 	func() {
 		defer func() {
-			if got := recover(); got != errOops {
+			if got := recover(); got != errOops { //nolint:errorlint // the very value that was panicked with
 				t.Errorf("recovered %v, want the function's own panic", got)
 			}
 		}()

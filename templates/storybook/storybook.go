@@ -48,8 +48,8 @@ func usual() []Sample {
 		{Name: "autopost", Page: templates.AutoPost{URL: "https://app.acme.test/saml/acs", Form: url.Values{"SAMLResponse": {"PHNhbWxwOlJlc3BvbnNlLz4="}, "RelayState": {"r1"}}, To: "Acme App"}},
 		{Name: "forward", Page: templates.Forward{URL: "https://idp.acme.test/sso?SAMLRequest=fZA%3D&RelayState=t0", To: "Acme"}},
 		{Name: "error", Page: templates.Error{
-			Title: "We could not continue", Message: "Your organisation’s sign-in answered for another application.",
-			Advice: "The people who run your organisation’s sign-in can put this right. Send them the code and the request ID.",
+			Title: "We could not continue", Message: "Your organization’s sign-in answered for another application.",
+			Advice: "The people who run your organization’s sign-in can put this right. Send them the code and the request ID.",
 			Action: templates.Link{Label: "Get help", URL: "mailto:help@example.test"}, Code: "up.audience", Status: 400,
 			Seen: "https://login.example.test/saml/sp/acme", Expected: "https://login.example.test/saml/sp/acme-entra/metadata",
 		}},
