@@ -21,8 +21,8 @@ type Peer interface {
 	// OpenOther returns a new connector to a second upstream, with other keys.
 	OpenOther(t testing.TB) broker.Connector
 	// Answer returns what the browser carries back when asked, the message of
-	// Begin, was answered in the way of c. It reports false for a case that the
-	// protocol does not know.
+	// Begin, was answered in the way of c. It reports false for a case that it
+	// does not know, which fails the suite.
 	Answer(t testing.TB, c Case, asked binding.Message) (in binding.Received, ok bool)
 	// Says returns what the good answer says, as Finish is to return it.
 	Says() identity.Assertion
@@ -54,7 +54,7 @@ func ask(t *testing.T, p Peer, c broker.Connector, how Case) (state []byte, in b
 	}
 	in, ok := p.Answer(t, how, asked)
 	if !ok {
-		t.Skipf("the protocol knows no %q", how)
+		t.Fatalf("the peer does not know the case %q", how)
 	}
 	return state, in
 }
