@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ const (
 // has one result, and whatever test proves one exists.
 func TestConformanceTable(t *testing.T) {
 	t.Parallel()
-	doc, tests := readConformance(t), newTestNames("../..")
+	doc, tests := readTables(t, conformanceDoc), newTestNames("../..")
 	counts, seen := map[string]int{}, map[int]bool{}
 	for _, row := range doc.tables["Requirements"] {
 		n, err := strconv.Atoi(row[0])
@@ -50,7 +51,7 @@ func TestConformanceTable(t *testing.T) {
 // must be accepted.
 func TestConformanceAttacks(t *testing.T) {
 	t.Parallel()
-	doc, tests := readConformance(t), newTestNames("../..")
+	doc, tests := readTables(t, conformanceDoc), newTestNames("../..")
 	counts, seen := map[string]int{}, map[string]bool{}
 	for _, row := range doc.tables["Attacks"] {
 		if len(row) != 4 || seen[row[0]] {
@@ -78,15 +79,46 @@ func TestConformanceAttacks(t *testing.T) {
 	}
 }
 
-// conformance is the document: the rows of the tables below each second-level
-// heading, those of the tables' heads left out.
-type conformance struct{ tables map[string][][]string }
+// TestPerformanceTable holds that docs/performance.md gives each goal a result,
+// and that every benchmark that it names exists. It measures nothing: figures
+// depend on the machine.
+func TestPerformanceTable(t *testing.T) {
+	t.Parallel()
+	doc, tests := readTables(t, "../../docs/performance.md"), newTestNames("../..")
+	benchmark := regexp.MustCompile("^`([a-z/]+): (Benchmark[A-Za-z0-9]+)`$")
+	for section, columns := range map[string]int{"Goals": 5, "Figures": 4} {
+		if len(doc.tables[section]) == 0 {
+			t.Errorf("the table %s is empty", section)
+		}
+		for _, row := range doc.tables[section] {
+			if len(row) != columns {
+				t.Errorf("row %q: want %d columns", row, columns)
+				continue
+			}
+			if section == "Goals" && !slices.Contains([]string{"PASS", "FAIL", "NOT VERIFIED"}, row[3]) {
+				t.Errorf("goal %q has the result %q", row[0], row[3])
+			}
+			m := benchmark.FindStringSubmatch(row[columns-1])
+			if m == nil {
+				t.Errorf("%q names no benchmark", row[0])
+				continue
+			}
+			if err := tests.find(m[1], m[2], ""); err != nil {
+				t.Errorf("%q: %v", row[0], err)
+			}
+		}
+	}
+}
 
-func readConformance(t *testing.T) conformance {
+// document holds the tables of a document: their rows by second-level
+// heading, without the heads of the tables.
+type document struct{ tables map[string][][]string }
+
+func readTables(t *testing.T, path string) document {
 	t.Helper()
-	doc := conformance{tables: map[string][][]string{}}
+	doc := document{tables: map[string][][]string{}}
 	section := ""
-	for line := range strings.Lines(readAll(t, conformanceDoc)) {
+	for line := range strings.Lines(readAll(t, path)) {
 		line = strings.TrimSpace(line)
 		if heading, ok := strings.CutPrefix(line, "## "); ok {
 			section = heading
@@ -111,10 +143,10 @@ func cells(line string) []string {
 }
 
 // checkCounts compares the overview at the top with the tables.
-func (c conformance) checkCounts(t *testing.T, what string, counts map[string]int) {
+func (d document) checkCounts(t *testing.T, what string, counts map[string]int) {
 	t.Helper()
 	want := fmt.Sprint([]string{what, strconv.Itoa(counts["PASS"]), strconv.Itoa(counts["FAIL"]), strconv.Itoa(counts["NOT VERIFIED"])})
-	for _, row := range c.tables[""] {
+	for _, row := range d.tables[""] {
 		if row[0] == what {
 			if got := fmt.Sprint(row); got != want {
 				t.Errorf("the overview says %s, the table %s", got, want)
