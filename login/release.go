@@ -145,8 +145,13 @@ func (a *Authenticator) nameID(ctx context.Context, tx *store.Tx, mint bool, for
 		p.NameQualifier, p.SPNameQualifier = string(req.Issuer), string(req.Audience)
 		return a.pairwise(ctx, tx, mint, p, req, rec, now)
 	case identity.FormatTransient:
-		p.Subject, err = identity.NewSubject(a.cfg.Rand)
-		return p, err
+		// A transient identifier has the form of an xs:ID, which never begins with
+		// a digit (SAML Core 8.3.8).
+		if p.Subject, err = identity.NewSubject(a.cfg.Rand); err != nil {
+			return identity.Principal{}, err
+		}
+		p.Subject = "_" + p.Subject
+		return p, nil
 	case identity.FormatEmail:
 		p.Subject = rec.Attributes().First(identity.Mail)
 		if p.Subject == "" {
