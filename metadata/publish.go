@@ -41,6 +41,7 @@ func (d Document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", ContentType)
 	h.Set("ETag", d.ETag)
 	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(d.MaxAge.Seconds())))
+	h.Del("Pragma") // "no-cache" of pages, if a middleware has set it
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(d.Body))
 }
 

@@ -30,6 +30,7 @@ func TestHandler(t *testing.T) {
 			r.Header.Set("If-None-Match", tc.ifNoneMatch)
 		}
 		w := httptest.NewRecorder()
+		w.Header().Set("Pragma", "no-cache") // as for pages
 		h.ServeHTTP(w, r)
 		if w.Code != tc.status || w.Body.String() != tc.body {
 			t.Errorf("%s: got %d %q, want %d %q", tc.name, w.Code, w.Body, tc.status, tc.body)
@@ -37,8 +38,8 @@ func TestHandler(t *testing.T) {
 		if got := w.Header().Get("ETag"); got != doc.ETag {
 			t.Errorf("%s: ETag: got %s, want %s", tc.name, got, doc.ETag)
 		}
-		if got := w.Header().Get("Cache-Control"); got != "public, max-age=60" {
-			t.Errorf("%s: Cache-Control: got %s", tc.name, got)
+		if got, pragma := w.Header().Get("Cache-Control"), w.Header().Get("Pragma"); got != "public, max-age=60" || pragma != "" {
+			t.Errorf("%s: Cache-Control: got %s, with Pragma %q", tc.name, got, pragma)
 		}
 		if got := w.Header().Get("Content-Type"); tc.status == 200 && got != "application/samlmetadata+xml" {
 			t.Errorf("%s: Content-Type: got %s", tc.name, got)

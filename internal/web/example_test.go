@@ -30,7 +30,7 @@ func ExampleWeb_Handle() {
 	rec := httptest.NewRecorder()
 	w.Middleware(mux, nil).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/app", nil))
 	fmt.Println(rec.Code, rec.Header().Get("Cache-Control"))
-	// Output: 404 no-store
+	// Output: 404 no-cache, no-store
 }
 
 func ExampleLocalPath() {

@@ -56,7 +56,7 @@ func (w *Web) Middleware(mux *http.ServeMux, bypass []string) http.Handler {
 // common sets the headers of every answer; a handler may set others afterwards,
 // as metadata does with Cache-Control.
 func (w *Web) common(h http.Header) {
-	h.Set("Cache-Control", "no-store")
+	neverKept(h)
 	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
@@ -69,6 +69,13 @@ func (w *Web) common(h http.Header) {
 	if w.secure {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
+}
+
+// neverKept tells caches of HTTP/1.1 and 1.0 what SAML Bindings 3.4.5.1 and
+// 3.5.5.1 demand where a message passes.
+func neverKept(h http.Header) {
+	h.Set("Cache-Control", "no-cache, no-store")
+	h.Set("Pragma", "no-cache")
 }
 
 // requestID makes an ID of 80 random bits, 16 characters that can be read out

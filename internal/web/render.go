@@ -84,7 +84,7 @@ func (w *Web) nonce() (string, error) {
 // Redirect answers 303 See Other to url, a path of ours or a URL that a registered
 // peer gave; the browser follows with GET whatever the method was.
 func (w *Web) Redirect(rw http.ResponseWriter, r *http.Request, url string) {
-	rw.Header().Set("Cache-Control", "no-store")
+	neverKept(rw.Header())
 	http.Redirect(rw, r, url, http.StatusSeeOther)
 }
 

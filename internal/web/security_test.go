@@ -80,13 +80,19 @@ func TestSecurityHeaders(t *testing.T) {
 				w.Redirect(rw, r, "/login")
 				return nil
 			},
+			"message by POST": func(rw http.ResponseWriter, r *http.Request) error {
+				return w.Send(rw, r, "https://app.example.test/acs", url.Values{"SAMLResponse": {"x"}})
+			},
+			"message by Redirect": func(rw http.ResponseWriter, r *http.Request) error {
+				return w.Send(rw, r, "https://idp.example.test/sso?SAMLRequest=x", nil)
+			},
 			"nothing": func(http.ResponseWriter, *http.Request) error { return nil },
 		}
 		for name, fn := range answers {
 			h := do(t, w, httptest.NewRequest(http.MethodGet, "/x", nil), fn).Header
 			got := map[string]string{}
 			want := map[string]string{
-				"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+				"Cache-Control": "no-cache, no-store", "Pragma": "no-cache", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
 				"Referrer-Policy": "strict-origin", "Cross-Origin-Resource-Policy": "same-origin", "Strict-Transport-Security": hsts,
 			}
 			for k := range want {
