@@ -35,6 +35,7 @@ func write(t testing.TB, content string) string {
 func TestConfigFaults(t *testing.T) {
 	t.Parallel()
 	const sp = "service_providers:\n  - id: a\n    metadata: {file: a.xml}\n"
+	longID := "urn:" + strings.Repeat("x", 253)
 	tests := []struct {
 		name, yaml string
 		want       []string // "line:column: path: message"
@@ -57,6 +58,8 @@ func TestConfigFaults(t *testing.T) {
 		{"two documents", minimal + "---\nlog: {}\n", []string{`3:1: : a second YAML document starts here; the file must hold exactly one`}},
 		{"http outside of loopback", strings.Replace(minimal, "https", "http", 1), []string{`1:20: server.base_url: http is for development on loopback alone; want https, got "http://login.example.test"`}},
 		{"base URL with a path", strings.Replace(minimal, ".test", ".test/x", 1), []string{`1:20: server.base_url: want an origin such as https://login.example.test, got "https://login.example.test/x"`}},
+		{"relative entityID", minimal + "idp: {entity_id: saml/metadata}\n", []string{`3:18: idp.entity_id: an entityID is an absolute URI of at most 256 characters, got "saml/metadata"`}},
+		{"entityID of 257 characters", minimal + "idp: {entity_id: " + longID + "}\n", []string{`3:18: idp.entity_id: an entityID is an absolute URI of at most 256 characters, got "` + longID + `"`}},
 		{"no signing key", `server: {base_url: "https://login.example.test"}` + "\n", []string{`1:1: keys: there is no active signing key; ` + "`samlet init` makes one"}},
 		{"two active keys", minimal[:len(minimal)-2] + `, {id: b, use: signing, state: active, key: "file:b", cert: "file:b"}]` + "\n", []string{`2:120: keys[1].state: a second active signing key; only one can be active`}},
 		{"unknown attribute", minimal + sp + "    release: [{attribute: mial}]\n", []string{`6:27: service_providers[0].release[0].attribute: there is no attribute "mial"; did you mean "mail"?`}},
