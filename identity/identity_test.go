@@ -41,6 +41,14 @@ func TestRequestedContextSatisfied(t *testing.T) {
 		{ComparisonBetter, []ClassRef{ClassPassword}, ClassPassword, false},
 		{ComparisonBetter, []ClassRef{ClassPassword, ClassPasswordProtectedTransport}, ClassPasswordProtectedTransport, false},
 		{ComparisonBetter, []ClassRef{other}, ClassPassword, false},
+		// Who says nothing is the weakest (ASVS 6.8.4).
+		{ComparisonExact, nil, "", true},
+		{ComparisonExact, []ClassRef{ClassUnspecified}, "", true},
+		{ComparisonExact, []ClassRef{ClassPassword}, "", false},
+		{ComparisonMinimum, []ClassRef{ClassPassword}, "", false},
+		{ComparisonMinimum, []ClassRef{other}, "", false},
+		{ComparisonBetter, []ClassRef{ClassPassword}, "", false},
+		{ComparisonBetter, []ClassRef{ClassUnspecified}, "", false},
 		{Comparison(9), []ClassRef{ClassPassword}, ClassPasswordProtectedTransport, false},
 	}
 	for _, tt := range tests {

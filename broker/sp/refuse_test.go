@@ -77,6 +77,13 @@ func TestRefusals(t *testing.T) {
 			req: identity.AuthnRequest{ForceAuthn: true}, kind: expired, code: "up.stale",
 		},
 		{
+			name: "no context where one was asked for", edits: []string{classXML, ""},
+			cfg: func(c *sp.Config) {
+				c.Context = identity.RequestedContext{Comparison: identity.ComparisonMinimum, Classes: []identity.ClassRef{identity.ClassPassword}}
+			},
+			kind: identity.KindContextUnmet, code: "up.context",
+		},
+		{
 			name: "another context than the one that was asked for", cfg: func(c *sp.Config) { c.Context.Classes = []identity.ClassRef{identity.ClassREFEDSMFA} },
 			kind: identity.KindContextUnmet, code: "up.context",
 		},

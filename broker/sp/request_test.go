@@ -118,6 +118,7 @@ func TestSignedRequests(t *testing.T) {
 						t.Errorf("signed: %v, want %v", enveloped, tt.want)
 					}
 					if tt.want {
+						peer.ValidateXSD(t, []byte(xml))
 						peer.VerifyXMLSec1(t, []byte(xml), k.spSigning.certPEM)
 					}
 					return

@@ -100,6 +100,8 @@ func runForms(t *testing.T, forms []form) {
 	}
 }
 
+const classXML = `<saml:AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport</saml:AuthnContextClassRef>`
+
 const bearer = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 
 // confirmation is one SubjectConfirmation whose data has these attributes.
@@ -153,6 +155,8 @@ func TestLegitimateForms(t *testing.T) {
 		},
 		{name: "Response signed, assertion not", sign: "response"},
 		{name: "both signed and a signed assertion required", sign: "both", cfg: func(c *sp.Config) { c.RequireSignedAssertion = true }},
+		{name: "Advice", edits: []string{"</saml:Conditions>", `</saml:Conditions><saml:Advice><saml:AssertionIDRef>_other</saml:AssertionIDRef><x:hint xmlns:x="urn:x" x:strength="9">believe me</x:hint></saml:Advice>`}},
+		{name: "foreign attributes", edits: []string{"<saml:SubjectConfirmationData ", `<saml:SubjectConfirmationData xmlns:x="urn:x" x:a="b" `, "<saml:Attribute ", `<saml:Attribute xmlns:x="urn:x" x:a="b" `}},
 		{name: "ECDSA", signer: "ecdsa"},
 		{name: "ECDSA on both", signer: "ecdsa", sign: "both"},
 		{name: "one of several keys", cfg: func(c *sp.Config) {
@@ -175,6 +179,14 @@ func TestLegitimateForms(t *testing.T) {
 		{name: "comments between elements", edits: []string{"<saml:AuthnContext>", "<!-- by the book --><saml:AuthnContext>"}},
 		{name: "an authentication after ForceAuthn", req: identity.AuthnRequest{ForceAuthn: true}},
 		{name: "an old authentication where nothing was forced", edits: []string{`AuthnInstant="{NOW}"`, `AuthnInstant="` + stamp(-9*time.Hour) + `"`}, check: func(*testing.T, identity.Assertion) {}},
+		{
+			name: "no AuthnContextClassRef", edits: []string{classXML, ""},
+			check: func(t *testing.T, a identity.Assertion) {
+				if a.Context.Class != "" {
+					t.Errorf("class %q, want none", a.Context.Class)
+				}
+			},
+		},
 		{name: "the context that was asked for", cfg: func(c *sp.Config) {
 			c.Context.Classes = []identity.ClassRef{identity.ClassPasswordProtectedTransport}
 		}},
