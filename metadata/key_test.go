@@ -53,6 +53,21 @@ func small(t testing.TB) *rsa.PublicKey {
 	return &rsa.PublicKey{N: n.Add(n, big.NewInt(1)), E: 65537}
 }
 
+// p224 is a self-signed certificate with an EC key below 256 bits.
+func p224(t testing.TB) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: now()}
+	der, err := x509.CreateCertificate(rand.Reader, subject, subject, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keyInfo("<ds:X509Data><ds:X509Certificate>" + b64(der) + "</ds:X509Certificate></ds:X509Data>")
+}
+
 // chain returns the texts of a CA's certificate, of one that it issued, and of
 // that one's serial number made negative, and its key.
 func chain(t testing.TB) (ca, leaf, odd string, k crypto.PublicKey) {
@@ -169,6 +184,7 @@ func TestKeysRefused(t *testing.T) {
 		"a point of another curve":            {descriptor("", ecPoint), "point", "md.key"},
 		"an unknown curve":                    {descriptor("", strings.Replace(ecPoint, "1.3.132.0.34", "1.3.132.0.10", 1)), "curve", "md.key"},
 		"a DSA key":                           {descriptor("", keyInfo("<ds:KeyValue><ds:DSAKeyValue/></ds:KeyValue>")), "neither RSA nor ECDSA", "md.key"},
+		"a certificate with a P-224 key":      {descriptor("", p224(t)), "P-224", "md.key"},
 		"not base64":                          {descriptor("", keyInfo("<ds:X509Data><ds:X509Certificate>!</ds:X509Certificate></ds:X509Data>")), "base64", "md.key"},
 		"a small key for encryption":          {good + descriptor(` use="encryption"`, rsaKeyValue(small(t))), "encryption", "md.key"},
 		"an ECDSA key for encryption":         {good + descriptor(` use="encryption"`, x509Data("ecdsa")), "only RSA", "md.key"},
