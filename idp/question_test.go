@@ -11,6 +11,18 @@ import (
 	"github.com/samlet-id/samlet/identity"
 )
 
+// TestForceAuthn holds both ways to write true, and false (XML Schema 3.2.2.1).
+func TestForceAuthn(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{"1": true, "true": true, "0": false, "false": false} {
+		w := newWorld(t, nil, nil)
+		w.send(byRedirect(t, edited(attribute(`ForceAuthn="`+value+`"`)), "", nil))
+		if w.auth.asked == nil || w.auth.asked.ForceAuthn != want {
+			t.Errorf("ForceAuthn=%q: asked %+v, want %t\n%s", value, w.auth.asked, want, w.log)
+		}
+	}
+}
+
 // TestQuestion shows what of a request reaches the Authenticator.
 func TestQuestion(t *testing.T) {
 	t.Parallel()

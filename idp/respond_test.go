@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
 	goflag "flag"
 	"os"
 	"path/filepath"
@@ -246,6 +250,20 @@ func TestWhatIsSigned(t *testing.T) {
 	})
 }
 
+// ecdsaKey is a new public key in DER, in base64.
+func ecdsaKey(t testing.TB) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(der)
+}
+
 func TestEncryption(t *testing.T) {
 	t.Parallel()
 	key := loadKey(t, "sp").Signer.(crypto.Decrypter)
@@ -256,6 +274,12 @@ func TestEncryption(t *testing.T) {
 		}
 		return replace("<md:AssertionConsumerService", kd+"</md:KeyDescriptor><md:AssertionConsumerService")
 	}
+	// The first cannot be encrypted to: ECDSA is for signing alone.
+	severalKeys := func(md string) string {
+		return replace(`<md:KeyDescriptor use="encryption">`, `<md:KeyDescriptor use="encryption"><ds:KeyInfo>`+
+			`<dsig11:DEREncodedKeyValue xmlns:dsig11="http://www.w3.org/2009/xmldsig11#">`+ecdsaKey(t)+`</dsig11:DEREncodedKeyValue>`+
+			`</ds:KeyInfo></md:KeyDescriptor><md:KeyDescriptor use="encryption">`)(listing()(md))
+	}
 	const rsa15 = xmlsec.NSXEnc + "rsa-1_5"
 	for name, c := range map[string]struct {
 		metadata  func(string) string
@@ -265,6 +289,7 @@ func TestEncryption(t *testing.T) {
 		want      string
 	}{
 		"key without methods": {listing(), 0, xmlsec.AlgAES256GCM, xmlsec.AlgRSAOAEPMGF1P, "Success"},
+		"several keys":        {severalKeys, 0, xmlsec.AlgAES256GCM, xmlsec.AlgRSAOAEPMGF1P, "Success"},
 		"their order":         {listing(xmlsec.AlgAES128CBC, xmlsec.AlgAES128GCM, xmlsec.AlgAES256GCM, rsa15, xmlsec.AlgRSAOAEP), 0, xmlsec.AlgAES128GCM, xmlsec.AlgRSAOAEP, "Success"},
 		"transport alone":     {listing(xmlsec.AlgRSAOAEP), 0, xmlsec.AlgAES256GCM, xmlsec.AlgRSAOAEP, "Success"},
 		"CBC alone":           {listing(xmlsec.AlgAES128CBC), 0, "", "", "Success"},

@@ -13,6 +13,7 @@ import (
 	"github.com/samlet-id/samlet/certs"
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/idp"
+	"github.com/samlet-id/samlet/internal/xmlsec"
 )
 
 // Edits of the request that several cases share.
@@ -117,7 +118,10 @@ func TestRejectionCorpusOnPage(t *testing.T) {
 		"RelayState removed": {request: tampered(replace("&RelayState=rs", "")), code: "sp.signature"},
 		"RelayState added":   {request: tampered(func(q string) string { return "RelayState=a&" + strings.Replace(q, "&RelayState=rs", "", 1) }), code: "sp.signature"},
 		"SHA-1 claimed":      {request: tampered(replace("rsa-sha256", "rsa-sha1")), code: "sp.signature"},
-		"algorithm none":     {request: tampered(replace("rsa-sha256", "none")), code: "sp.signature"},
+		"dsa-sha1 claimed": {
+			request: tampered(replace(url.QueryEscape(xmlsec.AlgRSASHA256), url.QueryEscape("http://www.w3.org/2000/09/xmldsig#dsa-sha1"))), code: "sp.signature",
+		},
+		"algorithm none": {request: tampered(replace("rsa-sha256", "none")), code: "sp.signature"},
 		"no keys in the metadata": {
 			request:  redirect(&sp),
 			metadata: withoutKeys,

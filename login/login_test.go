@@ -126,7 +126,7 @@ func TestTerms(t *testing.T) {
 		{"session", true, 0, identity.AuthnRequest{}, "answer"},
 		{"passive without session", false, 0, identity.AuthnRequest{IsPassive: true}, "sp.passive"},
 		{"passive with session", true, 0, identity.AuthnRequest{IsPassive: true}, "answer"},
-		{"forced with session", true, 0, identity.AuthnRequest{ForceAuthn: true}, "page"},
+		{"forced with session", true, time.Minute, identity.AuthnRequest{ForceAuthn: true}, "page"},
 		{"forced and passive", true, 0, identity.AuthnRequest{ForceAuthn: true, IsPassive: true}, "sp.passive"},
 		{"young enough", true, time.Minute, identity.AuthnRequest{MaxAge: time.Hour}, "answer"},
 		{"too old", true, 2 * time.Hour, identity.AuthnRequest{MaxAge: time.Hour}, "page"},
@@ -143,8 +143,9 @@ func TestTerms(t *testing.T) {
 			w := newWorld(t, setup{})
 			w.addPerson("ada")
 			b := w.newBrowser()
+			var first time.Time
 			if c.signedIn {
-				b.signIn(b.ask(identity.AuthnRequest{}), "ada", goodPass).answer(t)
+				first = b.signIn(b.ask(identity.AuthnRequest{}), "ada", goodPass).answer(t).Assertion.Context.Instant
 			}
 			w.pass(c.later)
 			p := b.ask(c.req)
@@ -160,8 +161,9 @@ func TestTerms(t *testing.T) {
 				t.Errorf("got %q, want %q: %s", got, c.want, p.body)
 			}
 			if c.req.ForceAuthn && !c.req.IsPassive {
-				if a := b.signIn(p, "ada", goodPass).answer(t); a.Assertion == nil {
-					t.Errorf("after the forced login: %+v", a)
+				a := b.signIn(p, "ada", goodPass).answer(t)
+				if a.Assertion == nil || a.Assertion.Context.Instant.Sub(first) < c.later {
+					t.Errorf("after the forced login: %+v, want AuthnInstant %v after %v", a, c.later, first)
 				}
 			}
 		})
