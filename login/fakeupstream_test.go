@@ -18,6 +18,7 @@ type upstream struct {
 	record      map[string]identity.RecordID
 	instant     time.Time // of every authentication; zero means now
 	class       identity.ClassRef
+	notAfter    time.Time // of every session; zero for no bound
 	fail        error
 	asked       []identity.AuthnRequest
 }
@@ -67,5 +68,6 @@ func (u *upstream) Finish(_ context.Context, id identity.ConnectionID, state []b
 		Principal: identity.Principal{Issuer: ourID, Subject: string(rec)},
 		Context:   identity.AuthnContext{Class: class, Instant: instant, Authorities: []identity.EntityID{"https://idp.example.test"}},
 		Session:   "upstream-index",
+		NotAfter:  u.notAfter,
 	}, nil
 }

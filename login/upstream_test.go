@@ -211,6 +211,56 @@ func TestUpstreamTerms(t *testing.T) {
 	}
 }
 
+// TestUpstreamBoundsTheSession holds that neither our session nor what relying
+// parties are told outlasts the upstream's SessionNotOnOrAfter (SAML Profiles
+// 4.1.4.3).
+func TestUpstreamBoundsTheSession(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name            string
+		upstream        time.Duration // its bound; 0 for none
+		session, toldRP time.Duration // ours
+	}{
+		{"no bound", 0, 7 * 24 * time.Hour, 8 * time.Hour},
+		{"before ours", time.Hour, time.Hour, time.Hour},
+		{"between the two of ours", 24 * time.Hour, 24 * time.Hour, 8 * time.Hour},
+		{"after ours", 30 * 24 * time.Hour, 7 * 24 * time.Hour, 8 * time.Hour},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, setup{connections: partner()})
+			w.addParty(identity.RelyingParty{ID: "wiki", EntityID: "https://wiki.example.test/sp", SessionLifetime: 8 * time.Hour})
+			w.addPerson("ada")
+			w.up.record["ada"] = "rec-ada"
+			if c.upstream != 0 {
+				w.up.notAfter = w.now().Add(c.upstream).UTC()
+			}
+			b, begun := w.newBrowser(), w.now()
+			first := b.arrive("partner", b.leave(t, identity.AuthnRequest{Connection: "partner"}), "ada").answer(t).Assertion
+			again := b.ask(identity.AuthnRequest{}).answer(t).Assertion
+			for what, got := range map[string]struct {
+				at   time.Time
+				want time.Duration
+			}{
+				"our session":                    {w.sessionsOf("rec-ada")[0].NotAfter, c.session},
+				"the relying party at the login": {first.NotAfter, c.toldRP},
+				"the relying party from session": {again.NotAfter, c.toldRP},
+			} {
+				if d := got.at.Sub(begun); d < got.want-time.Second || d > got.want+time.Since(begun) {
+					t.Errorf("%s ends after %v, want %v", what, d, got.want)
+				}
+			}
+			if c.upstream != time.Hour {
+				return
+			}
+			w.pass(time.Hour)
+			if p := b.ask(identity.AuthnRequest{}); p.status != http.StatusOK || !strings.Contains(p.body, `name="identifier"`) {
+				t.Errorf("after the upstream's bound the session answers: %d %s", p.status, p.body)
+			}
+		})
+	}
+}
+
 func TestUpstreamDisabledRecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{connections: partner()})
