@@ -128,9 +128,10 @@ func (c *conn) all(ctx context.Context, each func(*sql.Rows) error, query string
 	if err != nil {
 		return c.fail(err)
 	}
+	defer func() { _ = rows.Close() }() // for a panic: a connection waits for its rows before it closes
 	for rows.Next() {
 		if err := each(rows); err != nil {
-			return c.fail(errors.Join(err, rows.Close())) //nolint:sqlclosecheck // its error is wanted, too
+			return c.fail(errors.Join(err, rows.Close()))
 		}
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
