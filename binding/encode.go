@@ -51,9 +51,24 @@ func Redirect(location, param string, xml []byte, relayState string, key *certs.
 // Post puts a message into a form to be submitted to location (SAML Bindings
 // 3.5). An empty relayState is left out.
 func Post(location, param string, xml []byte, relayState string) Message {
-	form := url.Values{param: {base64.StdEncoding.EncodeToString(xml)}}
+	form := url.Values{param: {inBase64(xml)}}
 	if relayState != "" {
 		form.Set(paramRelayState, relayState)
 	}
 	return Message{URL: location, Form: form}
+}
+
+// inBase64 is base64's EncodeToString without the second copy of what may be a
+// large message.
+func inBase64(octets []byte) string {
+	var text strings.Builder
+	text.Grow(base64.StdEncoding.EncodedLen(len(octets)))
+	var chunk [1024]byte
+	for len(octets) > 0 {
+		n := min(len(octets), len(chunk)/4*3)
+		base64.StdEncoding.Encode(chunk[:], octets[:n])
+		text.Write(chunk[:base64.StdEncoding.EncodedLen(n)])
+		octets = octets[n:]
+	}
+	return text.String()
 }
