@@ -83,10 +83,11 @@ type AttributeConfig struct {
 // MetadataSource says where a peer's SAML metadata comes from: exactly one of
 // File, URL, XML and Inline; File beside URL is the copy that was fetched.
 type MetadataSource struct {
-	File   string        `yaml:"file"`
-	URL    string        `yaml:"url"`
-	XML    string        `yaml:"xml"`
-	Inline *InlineEntity `yaml:"inline"`
+	File    string        `yaml:"file"`
+	URL     string        `yaml:"url"`
+	Refresh Duration      `yaml:"refresh"` // how often URL is fetched anew
+	XML     string        `yaml:"xml"`
+	Inline  *InlineEntity `yaml:"inline"`
 }
 
 // InlineEntity describes a peer that has no metadata.
@@ -146,7 +147,8 @@ type SPSessionConfig struct {
 // ConnectionConfig is one upstream identity source.
 type ConnectionConfig struct {
 	ID           string         `yaml:"id"`
-	Type         string         `yaml:"type"` // local, saml
+	Type         string         `yaml:"type"`   // local, saml
+	Preset       string         `yaml:"preset"` // generic
 	Name         string         `yaml:"name"`
 	Disabled     bool           `yaml:"disabled"`
 	EmailDomains []string       `yaml:"email_domains"`
@@ -175,7 +177,10 @@ type MapConfig struct {
 
 // LinkConfig says what becomes of people who are not known yet.
 type LinkConfig struct {
-	Create *bool `yaml:"create"`
+	Create   *bool  `yaml:"create"`
+	By       string `yaml:"by"`       // subject: the upstream's own identifier
+	Existing string `yaml:"existing"` // never: an account with the same mail stays another person's
+	Update   string `yaml:"update"`   // every_login
 }
 
 // AuthenticationConfig is about signing in.

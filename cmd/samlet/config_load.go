@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/viper"
 
@@ -107,6 +109,29 @@ func (c *Config) complete() {
 			c.ServiceProviders[i].Name = c.ServiceProviders[i].ID
 		}
 	}
+}
+
+// defaultRefresh is how often metadata is fetched anew where the configuration
+// does not say.
+const defaultRefresh = 6 * time.Hour
+
+// refreshEvery is the shortest of the intervals at which metadata is to be
+// fetched anew; zero if none comes from a URL.
+func (c *Config) refreshEvery() time.Duration {
+	var shortest time.Duration
+	note := func(m MetadataSource) {
+		every := cmp.Or(time.Duration(m.Refresh), defaultRefresh)
+		if m.URL != "" && (shortest == 0 || every < shortest) {
+			shortest = every
+		}
+	}
+	for _, p := range c.ServiceProviders {
+		note(p.Metadata)
+	}
+	for _, conn := range c.Connections {
+		note(conn.Metadata)
+	}
+	return shortest
 }
 
 // development reports whether this is a development configuration: plain http

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -22,7 +23,8 @@ const debounce = 200 * time.Millisecond
 // loader is loadSnapshot or refreshSnapshot.
 type loader = func(ctx context.Context, path string) (*snapshot, error)
 
-// retryEvery is how soon metadata that could not be fetched is tried again.
+// retryEvery is how soon metadata that could not be fetched is tried again,
+// unless a server says otherwise.
 const retryEvery = 30 * time.Second
 
 // reload reads the configuration with load and, if it is faultless and differs
@@ -103,11 +105,14 @@ func (s *server) watch(ctx context.Context, hup <-chan os.Signal) error {
 	}
 	quiet := time.NewTimer(time.Hour)
 	defer quiet.Stop()
-	retry := time.NewTicker(retryEvery)
+	retry := time.NewTicker(s.retryEvery)
 	defer retry.Stop()
+	refresh := time.NewTimer(s.refreshEvery())
+	defer refresh.Stop()
 	for {
-		// A changed file is read as it is. Only the operator's signal fetches
-		// metadata anew, since a fetch that changes a copy is a change of its own.
+		// A changed file is read as it is: only time and the operator's signal
+		// fetch metadata anew, since a fetch that changes a copy is a change of
+		// its own.
 		load := loadSnapshot
 		select {
 		case <-ctx.Done():
@@ -120,9 +125,11 @@ func (s *server) watch(ctx context.Context, hup <-chan os.Signal) error {
 			quiet.Reset(debounce)
 			continue
 		case <-retry.C:
-			if !s.incomplete() {
+			if !s.stale(time.Now()) {
 				continue
 			}
+		case <-refresh.C:
+			load = refreshSnapshot
 		case <-hup:
 			load = refreshSnapshot
 		case <-quiet.C:
@@ -130,6 +137,7 @@ func (s *server) watch(ctx context.Context, hup <-chan os.Signal) error {
 		if err := s.reload(ctx, load); err != nil && !errors.Is(err, context.Canceled) {
 			s.log.Error("the changed configuration is not in force; the earlier one goes on", "reason", message(err))
 		}
+		refresh.Reset(s.refreshEvery())
 		if err := s.watchFolders(watcher); err != nil {
 			s.log.Warn("watching the configuration", "error", err)
 		}
@@ -157,10 +165,21 @@ func (s *server) watchFolders(w *fsnotify.Watcher) error {
 	return nil
 }
 
-func (s *server) incomplete() bool {
+// refreshEvery is when to fetch metadata anew, as the configuration in force
+// says; without any to fetch the answer does not matter.
+func (s *server) refreshEvery() time.Duration {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.house.snapshot.Incomplete
+	return cmp.Or(s.house.snapshot.Config.refreshEvery(), defaultRefresh)
+}
+
+// stale reports whether metadata is to be fetched: some could not be had, or
+// the time of some is over.
+func (s *server) stale(now time.Time) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	snap := s.house.snapshot
+	return snap.Incomplete || !snap.Expires.IsZero() && !now.Before(snap.Expires)
 }
 
 // certificateFiles serves the server's certificate from two files and reads

@@ -52,6 +52,8 @@ type server struct {
 	draining atomic.Bool
 	started  Config // as the process started; what needs a restart is taken from here
 
+	retryEvery time.Duration // how soon metadata that could not be fetched is tried again
+
 	mu      sync.RWMutex // guards house
 	house   *house
 	retired sync.WaitGroup // houses that still answer their last requests
@@ -64,7 +66,7 @@ func openServer(ctx context.Context, cfg serverConfig) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{path: cfg.Path, level: new(slog.LevelVar), started: *snap.Config}
+	s := &server{path: cfg.Path, level: new(slog.LevelVar), started: *snap.Config, retryEvery: retryEvery}
 	s.log = newLogger(cfg.Log, snap.Config.Log, s.level)
 	if s.store, err = openStore(ctx, snap.Config, cfg.Path); err != nil {
 		return nil, err

@@ -20,10 +20,11 @@ type snapshot struct {
 	Catalogue   *identity.Catalogue
 	Parties     []party
 	Connections []connection
-	Warnings    []string // what works without, such as metadata that could not be fetched
-	Incomplete  bool     // metadata that could not be fetched is left out
-	Files       []string // every file that was read
-	Digest      [32]byte // of every byte read, to tell whether anything changed
+	Warnings    []string  // what works without, such as metadata that could not be fetched
+	Incomplete  bool      // metadata that could not be fetched is left out
+	Expires     time.Time // the first validUntil of metadata that is fetched; zero for none
+	Files       []string  // every file that was read
+	Digest      [32]byte  // of every byte read, to tell whether anything changed
 }
 
 // party is one relying party of the snapshot.
@@ -72,7 +73,7 @@ func buildSnapshot(ctx context.Context, path string, refresh bool) (*snapshot, e
 	if keyErr != nil {
 		return nil, keyErr
 	}
-	s.Warnings, s.Incomplete, s.Files = src.warnings, src.missing, d.files
+	s.Warnings, s.Incomplete, s.Expires, s.Files = src.warnings, src.missing, src.expires, d.files
 	d.sum.Sum(s.Digest[:0])
 	return s, nil
 }
@@ -181,6 +182,9 @@ func (s *snapshot) loadConnections(ctx context.Context, src *sources) {
 		}
 		for _, a := range c.Require.WeakAlgorithms {
 			src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].require.weak_algorithms: %s is accepted of %s", i, a, c.ID))
+		}
+		if c.Link.Existing == "ask" {
+			src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].link.existing: nobody is asked yet; %s behaves as with never", i, c.ID))
 		}
 		if c.Type == "saml" {
 			at := fmt.Sprintf("connections[%d].metadata", i)

@@ -20,7 +20,7 @@ import (
 // fetchTimeout bounds one fetch of metadata, connection and body together.
 const fetchTimeout = 10 * time.Second
 
-var errNotFetched = errors.New("could not be fetched, and there is no earlier copy")
+var errNotFetched = errors.New("could not be fetched, and there is no earlier copy that is still valid")
 
 // sources reads the metadata of the peers that a configuration names.
 type sources struct {
@@ -28,7 +28,8 @@ type sources struct {
 	config   *Config
 	refresh  bool // fetch even where there is a copy
 	warnings []string
-	missing  bool // some metadata could not be had
+	missing  bool      // some metadata could not be had
+	expires  time.Time // the first validUntil of what was fetched; zero for none
 }
 
 // load returns the peer's metadata. What is wrong with it is a fault at the
@@ -57,6 +58,9 @@ func (s *sources) load(ctx context.Context, at, copyName string, m MetadataSourc
 		s.decoder.faultAt(at+"."+where, "%s", message(err))
 		return nil
 	}
+	if until := entity.ValidUntil; where == "url" && !until.IsZero() && (s.expires.IsZero() || until.Before(s.expires)) {
+		s.expires = until
+	}
 	return entity
 }
 
@@ -75,7 +79,7 @@ func (s *sources) bytes(ctx context.Context, copyName string, m MetadataSource) 
 		copyPath = beside(dir, m.File)
 	}
 	if !s.refresh {
-		if raw, err := s.decoder.read(copyPath); err == nil {
+		if raw, err := s.copyAt(copyPath); err == nil {
 			return raw, "url", nil
 		}
 	}
@@ -83,13 +87,27 @@ func (s *sources) bytes(ctx context.Context, copyName string, m MetadataSource) 
 	if fetchErr == nil {
 		fetchErr = keepCopy(copyPath, fetched)
 	}
-	if raw, err := s.decoder.read(copyPath); err == nil {
+	if raw, err := s.copyAt(copyPath); err == nil {
 		if fetchErr != nil {
 			s.warnings = append(s.warnings, fmt.Sprintf("%s; going on with the copy of the last fetch", message(fetchErr)))
 		}
 		return raw, "url", nil
 	}
 	return nil, "url", fmt.Errorf("%w: %s", errNotFetched, message(fetchErr))
+}
+
+// copyAt reads the copy of an earlier fetch. One past its validUntil is as good
+// as none: a new one has to be fetched.
+func (s *sources) copyAt(path string) ([]byte, error) {
+	raw, err := s.decoder.read(path)
+	if err != nil {
+		return nil, err
+	}
+	_, err = metadata.Parse(raw, metadata.ParseOptions{Now: time.Now, AllowHTTP: true})
+	if err != nil && identity.KindOf(err) == identity.KindExpired {
+		return nil, err
+	}
+	return raw, nil // other damage is told where the document is used
 }
 
 // keepCopy keeps metadata that can at least be read, so that a page that says

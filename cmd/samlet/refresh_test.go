@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/samlet-id/samlet/identity"
+)
+
+// TestMetadataIsFetchedAnew holds that metadata from a URL is fetched again when
+// its time has come, and the change taken over, without a restart.
+func TestMetadataIsFetchedAnew(t *testing.T) {
+	t.Parallel()
+	world := startWorld(t)
+	doc, err := world.samlet.house.idp.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var current atomic.Pointer[string]
+	first := strings.ReplaceAll(string(doc.Body), world.Samlet+"/saml/metadata", "https://idp.example.test/first")
+	current.Store(&first)
+	feed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeText(w, http.StatusOK, *current.Load())
+	}))
+	t.Cleanup(feed.Close)
+
+	s := world.samlet
+	err = editConfig(s.path, func(raw []byte) ([]byte, error) {
+		list, err := findList(raw, "connections")
+		if err != nil {
+			return nil, err
+		}
+		return list.append("connections", "- {id: fed, type: saml, metadata: {url: \""+feed.URL+"\", refresh: 100ms}}\n"), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	watched := make(chan error, 1)
+	go func() { watched <- s.watch(ctx, make(chan os.Signal)) }()
+	defer func() {
+		cancel()
+		if err := <-watched; err != nil {
+			t.Error(err)
+		}
+	}()
+	// The folder is watched from now on: write the file again to be seen.
+	if err := replaceFile(s.path, []byte(readAll(t, s.path)+"\n")); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the connection is there", func() (bool, string) { return issuerIs(s, "https://idp.example.test/first") })
+	second := strings.ReplaceAll(first, "/first", "/second")
+	current.Store(&second)
+	await(t, "the changed metadata is in force", func() (bool, string) { return issuerIs(s, "https://idp.example.test/second") })
+}
+
+// issuerIs reports whether the connection fed has this entityID, and what it has.
+func issuerIs(s *server, want identity.EntityID) (bool, string) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, c := range s.house.snapshot.Connections {
+		if c.ID == "fed" && c.Metadata != nil {
+			return c.Metadata.EntityID == want, string(c.Metadata.EntityID)
+		}
+	}
+	return false, "no connection"
+}
