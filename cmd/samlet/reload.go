@@ -39,6 +39,11 @@ func (s *server) reload(ctx context.Context, load loader) error {
 	current := s.house.snapshot
 	s.mu.RUnlock()
 	if snap.Digest == current.Digest && snap.Incomplete == current.Incomplete {
+		// A fetch that failed changes nothing and is told all the same, but not
+		// each time that what is missing is tried again.
+		if !snap.Incomplete {
+			s.warn(snap)
+		}
 		return nil
 	}
 	for _, key := range s.pin(snap.Config) {
