@@ -34,12 +34,13 @@ ORDER BY record, part, position`
 
 func (s records) load(ctx context.Context, from, to identity.RecordID) ([]identity.Record, error) {
 	var out []identity.Record
+	// Every row fills all of these anew, and what is kept of them is copied.
+	var r identity.Record
+	var v identity.Value
+	var part, position int
+	columns := []any{&r.ID, &part, &position, &v.Name, &v.Value, &v.Source, &r.Disabled, instant{&r.Created}, instant{&r.Updated}}
 	err := s.c.all(ctx, func(rows *sql.Rows) error {
-		var r identity.Record
-		var v identity.Value
-		var part, position int
-		err := rows.Scan(&r.ID, &part, &position, &v.Name, &v.Value, &v.Source, &r.Disabled, instant{&r.Created}, instant{&r.Updated})
-		if err != nil {
+		if err := rows.Scan(columns...); err != nil {
 			return err
 		}
 		switch part {
