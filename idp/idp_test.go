@@ -7,11 +7,16 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/beevik/etree"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/idp"
 )
 
@@ -51,6 +56,42 @@ func TestBasePath(t *testing.T) {
 	w.handler.ServeHTTP(rec, r)
 	if !strings.Contains(rec.Body.String(), `Location="https://example.test/login/saml/sso"`) {
 		t.Errorf("got %d %s", rec.Code, rec.Body)
+	}
+}
+
+// TestPublishedIsServed sends a request to every address that our metadata
+// publishes, by the binding that it names. Nothing is advertised that is not
+// served (SDP-MD04): no single logout, and no artifact resolution.
+func TestPublishedIsServed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil, nil)
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, entityID, nil))
+	published := etree.NewDocument()
+	if err := published.ReadFromBytes(rec.Body.Bytes()); err != nil || rec.Code != http.StatusOK {
+		t.Fatalf("the entityID answers %d: %v", rec.Code, err)
+	}
+	var got []string
+	for _, e := range published.FindElements("//*[@Location]") {
+		bindingName, location := e.SelectAttrValue("Binding", ""), e.SelectAttrValue("Location", "")
+		got = append(got, e.Tag+" "+bindingName)
+		request := edited(replace(`Destination="`+ssoURL, `Destination="`+location))
+		r := byPOST(t, request, "")
+		if bindingName == identity.BindingRedirect {
+			r = byRedirect(t, request, "", nil)
+		}
+		at, err := url.Parse(location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host, r.URL.Path = at.Host, at.Path
+		if a := w.send(r); a.codes() != "Success" {
+			t.Errorf("%s answers %d %s", got[len(got)-1], a.status, a.codes())
+		}
+	}
+	want := []string{"SingleSignOnService " + identity.BindingRedirect, "SingleSignOnService " + identity.BindingPOST}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("endpoints (-want +got):\n%s", diff)
 	}
 }
 
