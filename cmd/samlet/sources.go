@@ -33,8 +33,9 @@ type sources struct {
 }
 
 // load returns the peer's metadata. What is wrong with it is a fault at the
-// place at; metadata that cannot be fetched is a warning, because an outage of
-// one peer must not be ours. In both cases it returns nil.
+// place at; metadata that cannot be fetched or that has expired is a warning,
+// because an outage of one peer must not be ours. In all of these cases it
+// returns nil.
 func (s *sources) load(ctx context.Context, at, copyName string, m MetadataSource, want metadata.RoleName) *metadata.Entity {
 	if m.Inline != nil {
 		entity, err := s.inline(m.Inline, want)
@@ -43,7 +44,7 @@ func (s *sources) load(ctx context.Context, at, copyName string, m MetadataSourc
 		}
 		return entity
 	}
-	raw, where, err := s.bytes(ctx, copyName, m)
+	raw, where, err := s.bytes(ctx, copyName, m, want)
 	switch {
 	case errors.Is(err, errNotFetched):
 		s.missing = true
@@ -53,7 +54,11 @@ func (s *sources) load(ctx context.Context, at, copyName string, m MetadataSourc
 		s.decoder.faultAt(at+"."+where, "%v", err)
 		return nil
 	}
-	entity, err := metadata.Parse(raw, metadata.ParseOptions{Now: time.Now, Want: want, AllowHTTP: s.config.development()})
+	entity, err := metadata.Parse(raw, s.options(want))
+	if identity.KindOf(err) == identity.KindExpired && err != nil {
+		s.warnings = append(s.warnings, fmt.Sprintf("%s.%s: %s It is left out until there is a newer one.", at, where, message(err)))
+		return nil
+	}
 	if err != nil {
 		s.decoder.faultAt(at+"."+where, "%s", message(err))
 		return nil
@@ -64,8 +69,12 @@ func (s *sources) load(ctx context.Context, at, copyName string, m MetadataSourc
 	return entity
 }
 
+func (s *sources) options(want metadata.RoleName) metadata.ParseOptions {
+	return metadata.ParseOptions{Now: time.Now, Want: want, AllowHTTP: s.config.development()}
+}
+
 // bytes returns the document and the key of m that it came from.
-func (s *sources) bytes(ctx context.Context, copyName string, m MetadataSource) (raw []byte, where string, err error) {
+func (s *sources) bytes(ctx context.Context, copyName string, m MetadataSource, want metadata.RoleName) (raw []byte, where string, err error) {
 	dir := filepath.Dir(s.decoder.file)
 	switch {
 	case m.XML != "":
@@ -85,7 +94,7 @@ func (s *sources) bytes(ctx context.Context, copyName string, m MetadataSource) 
 	}
 	fetched, fetchErr := fetchMetadata(ctx, s.config, m.URL)
 	if fetchErr == nil {
-		fetchErr = keepCopy(copyPath, fetched)
+		fetchErr = s.keepCopy(copyPath, fetched, want)
 	}
 	if raw, err := s.copyAt(copyPath); err == nil {
 		if fetchErr != nil {
@@ -110,10 +119,10 @@ func (s *sources) copyAt(path string) ([]byte, error) {
 	return raw, nil // other damage is told where the document is used
 }
 
-// keepCopy keeps metadata that can at least be read, so that a page that says
+// keepCopy keeps metadata that can be used, so that a page that says
 // "maintenance" never replaces a good copy.
-func keepCopy(path string, raw []byte) error {
-	if _, err := metadata.Parse(raw, metadata.ParseOptions{Now: time.Now, AllowHTTP: true}); err != nil {
+func (s *sources) keepCopy(path string, raw []byte, want metadata.RoleName) error {
+	if _, err := metadata.Parse(raw, s.options(want)); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
