@@ -19,7 +19,7 @@ func configValidateCommand() *cobra.Command {
 		Short: "Check the configuration, its keys and its metadata, and report every fault at once",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			path := configPath(cmd)
-			snap, err := loadSnapshot(cmd.Context(), path)
+			snap, err := loadSnapshot(path)
 			var faulty *configError
 			if errors.As(err, &faulty) && wantsJSON(cmd) {
 				return errors.Join(printJSON(cmd.OutOrStdout(), faulty.Faults), err)

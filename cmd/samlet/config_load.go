@@ -2,10 +2,10 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,21 +115,37 @@ func (c *Config) complete() {
 // does not say.
 const defaultRefresh = 6 * time.Hour
 
-// refreshEvery is the shortest of the intervals at which metadata is to be
-// fetched anew; zero if none comes from a URL.
-func (c *Config) refreshEvery() time.Duration {
-	var shortest time.Duration
-	note := func(m MetadataSource) {
-		every := cmp.Or(time.Duration(m.Refresh), defaultRefresh)
-		if m.URL != "" && (shortest == 0 || every < shortest) {
-			shortest = every
-		}
-	}
+// metadataSources returns where the metadata of every peer comes from.
+func (c *Config) metadataSources() []MetadataSource {
+	var all []MetadataSource
 	for _, p := range c.ServiceProviders {
-		note(p.Metadata)
+		all = append(all, p.Metadata)
 	}
 	for _, conn := range c.Connections {
-		note(conn.Metadata)
+		all = append(all, conn.Metadata)
+	}
+	return all
+}
+
+// metadataURLs returns the URLs among metadataSources, each once.
+func (c *Config) metadataURLs() []string {
+	var urls []string
+	for _, m := range c.metadataSources() {
+		if m.URL != "" && !slices.Contains(urls, m.URL) {
+			urls = append(urls, m.URL)
+		}
+	}
+	return urls
+}
+
+// refreshEvery is the shortest of the intervals at which metadata is to be
+// fetched anew; defaultRefresh if none comes from a URL.
+func (c *Config) refreshEvery() time.Duration {
+	shortest := defaultRefresh
+	for _, m := range c.metadataSources() {
+		if m.URL != "" && m.Refresh > 0 {
+			shortest = min(shortest, time.Duration(m.Refresh))
+		}
 	}
 	return shortest
 }

@@ -29,29 +29,33 @@ type connectionRow struct {
 	Disabled     bool     `json:"disabled"`
 }
 
-func connectionRows(cmd *cobra.Command) ([]connectionRow, []string, error) {
-	snap, err := loadSnapshot(cmd.Context(), configPath(cmd))
-	if err != nil {
-		return nil, nil, err
-	}
+// connectionRows lists every connection of the configuration. One whose metadata
+// is missing has a finding in its place.
+func connectionRows(snap *snapshot) []connectionRow {
 	var rows []connectionRow
-	for _, c := range snap.Connections {
-		row := connectionRow{ID: string(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains, Disabled: c.Disabled}
-		if row.EmailDomains == nil {
-			row.EmailDomains = []string{}
-		}
-		if c.Metadata != nil {
-			base := snap.Config.Server.BaseURL
-			row.EntityID, row.Findings = string(c.Metadata.EntityID), c.Metadata.Findings
+	base := snap.Config.Server.BaseURL
+	for _, c := range snap.Config.Connections {
+		row := connectionRow{ID: c.ID, Type: c.Type, Name: c.Name, EmailDomains: append([]string{}, c.EmailDomains...), Disabled: c.Disabled}
+		if c.Type == "saml" {
 			row.ACS = base + pathACS + row.ID
 			row.SPMetadata = base + pathSPMetadata + row.ID + "/metadata"
-			for _, k := range c.Metadata.IDP.Certificates {
-				row.Certificates = append(row.Certificates, fmt.Sprintf("%s until %s", k.Certificate.Subject, k.Certificate.NotAfter.UTC().Format("2006-01-02")))
-			}
+			row.describe(snap.connection(c.ID))
 		}
 		rows = append(rows, row)
 	}
-	return rows, snap.Warnings, nil
+	return rows
+}
+
+// describe fills in what the upstream's metadata says.
+func (row *connectionRow) describe(c *connection) {
+	if c == nil {
+		row.Findings = []string{fmt.Sprintf("%s has no metadata that can be used; until it has, nobody can come in by it", row.ID)}
+		return
+	}
+	row.EntityID, row.Findings = string(c.Metadata.EntityID), c.Metadata.Findings
+	for _, k := range c.Metadata.IDP.Certificates {
+		row.Certificates = append(row.Certificates, fmt.Sprintf("%s until %s", k.Certificate.Subject, k.Certificate.NotAfter.UTC().Format("2006-01-02")))
+	}
 }
 
 func connectionListCommand() *cobra.Command {
@@ -59,35 +63,28 @@ func connectionListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List the connections",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			rows, missing, err := connectionRows(cmd)
+			snap, err := loadSnapshot(configPath(cmd))
 			if err != nil {
 				return err
 			}
-			err = printList(cmd, rows, "ID TYPE NAME DOMAINS ENTITYID", func(r connectionRow) []string {
+			err = printList(cmd, connectionRows(snap), "ID TYPE NAME DOMAINS ENTITYID", func(r connectionRow) []string {
 				return []string{r.ID, r.Type, r.Name, strings.Join(r.EmailDomains, ","), r.EntityID}
 			})
-			if err == nil && len(missing) > 0 {
-				return warnings{joinLines(missing)}
+			if err == nil && len(snap.Warnings) > 0 {
+				return warnings{joinLines(snap.Warnings)}
 			}
 			return err
 		},
 	}
 }
 
-func findConnection(cmd *cobra.Command, id string) (connectionRow, error) {
-	rows, missing, err := connectionRows(cmd)
-	if err != nil {
-		return connectionRow{}, err
-	}
+func findConnection(snap *snapshot, id string) (connectionRow, error) {
 	var ids []string
-	for _, r := range rows {
+	for _, r := range connectionRows(snap) {
 		if r.ID == id {
 			return r, nil
 		}
 		ids = append(ids, r.ID)
-	}
-	if len(missing) > 0 {
-		return connectionRow{}, &identity.Error{Kind: identity.KindUnavailable, Code: "cfg.metadata", Who: identity.WhoPartner, Msg: joinLines(missing)}
 	}
 	return connectionRow{}, errNoSuch("connection", id, ids)
 }
@@ -98,7 +95,11 @@ func connectionShowCommand() *cobra.Command {
 		Short: "Show one connection, and what its partner needs from us",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := findConnection(cmd, args[0])
+			snap, err := loadSnapshot(configPath(cmd))
+			if err != nil {
+				return err
+			}
+			r, err := findConnection(snap, args[0])
 			if err != nil {
 				return err
 			}
@@ -107,7 +108,7 @@ func connectionShowCommand() *cobra.Command {
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "id            %s\ntype          %s\nname          %s\ndomains       %s\ndisabled      %t\n",
 				r.ID, r.Type, r.Name, strings.Join(r.EmailDomains, ", "), r.Disabled)
-			if r.EntityID == "" {
+			if r.Type != "saml" {
 				return nil
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "entityID      %s\ncertificates  %s\n\nFor the partner:\nmetadata      %s\nACS           %s\n",
@@ -123,26 +124,29 @@ func connectionTestCommand() *cobra.Command {
 		Short: "Check a connection's metadata, and say where to try it in a browser",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := findConnection(cmd, args[0])
+			snap, err := refreshSnapshot(cmd.Context(), configPath(cmd))
 			if err != nil {
 				return err
 			}
-			cfg, _, err := readConfig(configPath(cmd))
+			r, err := findConnection(snap, args[0])
 			if err != nil {
 				return err
+			}
+			if r.Type == "saml" && r.EntityID == "" {
+				return &identity.Error{Kind: identity.KindUnavailable, Code: "cfg.metadata", Who: identity.WhoPartner, Msg: joinLines(append(r.Findings, snap.warningsOf(r.ID)...))}
 			}
 			if wantsJSON(cmd) {
 				if err := printJSON(cmd.OutOrStdout(), r); err != nil {
 					return err
 				}
 			} else {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s can be asked: %s\nTry it:  %s%s\n", r.ID, orLocal(r.EntityID), cfg.Server.BaseURL, pathTest)
+				fmt.Fprintf(cmd.OutOrStdout(), "%s can be asked: %s\nTry it:  %s%s\n", r.ID, orLocal(r.EntityID), snap.Config.Server.BaseURL, pathTest)
 			}
 			if r.Disabled {
 				return warnings{r.ID + " is disabled"}
 			}
-			if len(r.Findings) > 0 {
-				return warnings{joinLines(r.Findings)}
+			if findings := append(r.Findings, snap.warningsOf(r.ID)...); len(findings) > 0 {
+				return warnings{joinLines(findings)}
 			}
 			return nil
 		},

@@ -182,7 +182,7 @@ func (d *demo) connectPartner(ctx context.Context, partner *server) error {
 	if err != nil {
 		return err
 	}
-	if err := d.samlet.reload(ctx, loadSnapshot); err != nil {
+	if err := d.samlet.reload(ctx); err != nil {
 		return err
 	}
 	doc, err := d.samlet.house.connectors["partner"].Metadata()
@@ -193,7 +193,7 @@ func (d *demo) connectPartner(ctx context.Context, partner *server) error {
 	if err := add.store(partner.path, doc); err != nil {
 		return err
 	}
-	return partner.reload(ctx, loadSnapshot)
+	return partner.reload(ctx)
 }
 
 // startApp serves one application and makes it known to samlet.
@@ -233,7 +233,7 @@ func (d *demo) startApp(ctx context.Context, i int, name string, ln net.Listener
 	if err := add.store(d.samlet.path, doc); err != nil {
 		return err
 	}
-	return d.samlet.reload(ctx, loadSnapshot)
+	return d.samlet.reload(ctx)
 }
 
 // run runs one part of the world until Close.

@@ -178,7 +178,7 @@ func TestReloadKeepsWhatWasGood(t *testing.T) {
 	if err := replaceFile(s.path, []byte(good+"\nnonsense: 1\n")); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.reload(t.Context(), loadSnapshot); err == nil || !strings.Contains(err.Error(), "nonsense") {
+	if err := s.reload(t.Context()); err == nil || !strings.Contains(err.Error(), "nonsense") {
 		t.Errorf("reload() = %v, want the fault", err)
 	}
 	if s.house != before {
@@ -189,7 +189,7 @@ func TestReloadKeepsWhatWasGood(t *testing.T) {
 	if err := replaceFile(s.path, []byte(renamed)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.reload(t.Context(), loadSnapshot); err != nil {
+	if err := s.reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if s.house == before || s.house.snapshot.Config.Server.Listen != s.started.Server.Listen {

@@ -81,6 +81,16 @@ func message(err error) string {
 	return strings.Replace(err.Error(), e.Error(), s, 1)
 }
 
+// reason is message with the innermost cause, which the operator may know what
+// to do about.
+func reason(err error) string {
+	s := message(err)
+	if inner := cause(err).Error(); inner != err.Error() && !strings.Contains(s, inner) {
+		s += ": " + inner
+	}
+	return s
+}
+
 func exitCode(err error) int {
 	var (
 		usage usageError

@@ -40,6 +40,9 @@ func TestMetadataIsFetchedAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := s.reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	watched := make(chan error, 1)
 	go func() { watched <- s.watch(ctx, make(chan os.Signal)) }()
@@ -49,10 +52,6 @@ func TestMetadataIsFetchedAnew(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	// The folder is watched from now on: write the file again to be seen.
-	if err := replaceFile(s.path, []byte(readAll(t, s.path)+"\n")); err != nil {
-		t.Fatal(err)
-	}
 	await(t, "the connection is there", func() (bool, string) { return issuerIs(s, "https://idp.example.test/first") })
 	second := strings.ReplaceAll(first, "/first", "/second")
 	current.Store(&second)

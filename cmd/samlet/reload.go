@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -20,18 +18,19 @@ import (
 // editor writes a file in several steps.
 const debounce = 200 * time.Millisecond
 
-// loader is loadSnapshot or refreshSnapshot.
-type loader = func(ctx context.Context, path string) (*snapshot, error)
+// startPatience is how long a start waits for metadata from URLs before it goes
+// on without, and fetches in the background.
+const startPatience = 2 * time.Second
 
 // retryEvery is how soon metadata that could not be fetched is tried again,
 // unless a server says otherwise.
 const retryEvery = 30 * time.Second
 
-// reload reads the configuration with load and, if it is faultless and differs
-// from the one in force, swaps it in. Otherwise the one in force stays and the
-// error says why.
-func (s *server) reload(ctx context.Context, load loader) error {
-	snap, err := load(ctx, s.path)
+// reload reads the configuration and, if it is faultless and differs from the
+// one in force, swaps it in. Otherwise the one in force stays and the error says
+// why. Nothing is fetched: a peer that does not answer holds up no change.
+func (s *server) reload(ctx context.Context) error {
+	snap, err := loadSnapshot(s.path)
 	if err != nil {
 		return err
 	}
@@ -39,11 +38,6 @@ func (s *server) reload(ctx context.Context, load loader) error {
 	current := s.house.snapshot
 	s.mu.RUnlock()
 	if snap.Digest == current.Digest && snap.Incomplete == current.Incomplete {
-		// A fetch that failed changes nothing and is told all the same, but not
-		// each time that what is missing is tried again.
-		if !snap.Incomplete {
-			s.warn(snap)
-		}
 		return nil
 	}
 	for _, key := range s.pin(snap.Config) {
@@ -69,6 +63,31 @@ func (s *server) reload(ctx context.Context, load loader) error {
 	s.warn(snap)
 	s.log.Info("configuration reloaded", "service_providers", len(snap.Config.ServiceProviders), "connections", len(snap.Config.Connections))
 	return nil
+}
+
+// refreshed is what came of fetching metadata anew: the copies are renewed, and
+// snap says what could not be had.
+type refreshed struct {
+	snap *snapshot
+	err  error
+}
+
+func (s *server) refresh(ctx context.Context) refreshed {
+	snap, err := refreshSnapshot(ctx, s.path)
+	return refreshed{snap, err}
+}
+
+// adopt takes renewed copies over. A fetch that failed is told, but not each
+// time that what is missing is tried again. The configuration is read anew: it
+// may have changed while metadata was fetched.
+func (s *server) adopt(ctx context.Context, r refreshed) error {
+	if r.err != nil {
+		return r.err
+	}
+	if !r.snap.Incomplete {
+		s.warn(r.snap)
+	}
+	return s.reload(ctx)
 }
 
 // pin gives the settings that cannot change in a running process the values
@@ -114,32 +133,52 @@ func (s *server) watch(ctx context.Context, hup <-chan os.Signal) error {
 	defer retry.Stop()
 	refresh := time.NewTimer(s.refreshEvery())
 	defer refresh.Stop()
+	var fetching chan refreshed // nil while nothing is fetched
+	fetch := func() {
+		if fetching == nil {
+			done := make(chan refreshed, 1)
+			fetching = done
+			go func() { done <- s.refresh(ctx) }() // waited for below
+		}
+	}
+	if s.stale(time.Now()) {
+		fetch()
+	}
 	for {
-		// A changed file is read as it is: only time and the operator's signal
-		// fetch metadata anew, since a fetch that changes a copy is a change of
-		// its own.
-		load := loadSnapshot
+		var err error
 		select {
 		case <-ctx.Done():
+			if fetching != nil {
+				<-fetching
+			}
 			return nil
 		case <-watcher.Events:
 			quiet.Reset(debounce)
 			continue
-		case err := <-watcher.Errors:
-			s.log.Warn("watching the configuration", "error", err)
+		case werr := <-watcher.Errors:
+			s.log.Warn("watching the configuration", "error", werr)
 			quiet.Reset(debounce)
 			continue
 		case <-retry.C:
-			if !s.stale(time.Now()) {
-				continue
+			if s.stale(time.Now()) {
+				fetch()
 			}
+			continue
 		case <-refresh.C:
-			load = refreshSnapshot
+			fetch()
+			continue
+		case r := <-fetching:
+			fetching = nil
+			err = s.adopt(ctx, r)
 		case <-hup:
-			load = refreshSnapshot
+			err = s.reload(ctx)
+			fetch()
 		case <-quiet.C:
+			if err = s.reload(ctx); s.stale(time.Now()) {
+				fetch()
+			}
 		}
-		if err := s.reload(ctx, load); err != nil && !errors.Is(err, context.Canceled) {
+		if err != nil && ctx.Err() == nil {
 			s.log.Error("the changed configuration is not in force; the earlier one goes on", "reason", message(err))
 		}
 		refresh.Reset(s.refreshEvery())
@@ -171,11 +210,11 @@ func (s *server) watchFolders(w *fsnotify.Watcher) error {
 }
 
 // refreshEvery is when to fetch metadata anew, as the configuration in force
-// says; without any to fetch the answer does not matter.
+// says.
 func (s *server) refreshEvery() time.Duration {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return cmp.Or(s.house.snapshot.Config.refreshEvery(), defaultRefresh)
+	return s.house.snapshot.Config.refreshEvery()
 }
 
 // stale reports whether metadata is to be fetched: some could not be had, or

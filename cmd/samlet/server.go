@@ -62,7 +62,9 @@ type server struct {
 // openServer reads the configuration, opens the store and takes the port. When
 // it returns, connections are accepted but not answered yet.
 func openServer(ctx context.Context, cfg serverConfig) (*server, error) {
-	snap, err := refreshSnapshot(ctx, cfg.Path)
+	patience, enough := context.WithTimeout(ctx, startPatience)
+	snap, err := refreshSnapshot(patience, cfg.Path)
+	enough()
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,20 +41,20 @@ type connection struct {
 	config   ConnectionConfig
 }
 
-// loadSnapshot reads the configuration at path and all it refers to. Metadata
-// that is only a URL comes from the copy of an earlier fetch, if there is one;
-// see refreshSnapshot.
-func loadSnapshot(ctx context.Context, path string) (*snapshot, error) {
-	return buildSnapshot(ctx, path, false)
+// loadSnapshot reads the configuration at path and all it refers to. It uses no
+// network: metadata that is known by a URL comes from the copy of an earlier
+// fetch, and is left out if there is none.
+func loadSnapshot(path string) (*snapshot, error) {
+	return buildSnapshot(path, func(*sources) {})
 }
 
 // refreshSnapshot is loadSnapshot, but fetches metadata anew and falls back to
 // the copies.
 func refreshSnapshot(ctx context.Context, path string) (*snapshot, error) {
-	return buildSnapshot(ctx, path, true)
+	return buildSnapshot(path, func(src *sources) { src.fetchAll(ctx) })
 }
 
-func buildSnapshot(ctx context.Context, path string, refresh bool) (*snapshot, error) {
+func buildSnapshot(path string, prepare func(*sources)) (*snapshot, error) {
 	cfg, d, err := readConfig(path)
 	if err != nil {
 		return nil, err
@@ -64,9 +65,11 @@ func buildSnapshot(ctx context.Context, path string, refresh bool) (*snapshot, e
 	}
 	ring, keyErr := loadKeys(cfg, d)
 	s.Keys = ring
-	src := &sources{decoder: d, config: cfg, refresh: refresh}
-	s.loadParties(ctx, src)
-	s.loadConnections(ctx, src)
+	src := &sources{decoder: d, config: cfg}
+	prepare(src)
+	src.warnings = looseModes(cfg, d)
+	s.loadParties(src)
+	s.loadConnections(src)
 	if len(d.faults) > 0 {
 		return nil, &configError{d.sorted()}
 	}
@@ -116,11 +119,11 @@ func nameIDFormat(s string) identity.Format {
 	return ""
 }
 
-func (s *snapshot) loadParties(ctx context.Context, src *sources) {
+func (s *snapshot) loadParties(src *sources) {
 	seen := map[identity.EntityID]string{}
 	for i, c := range s.Config.ServiceProviders {
 		at := fmt.Sprintf("service_providers[%d].metadata", i)
-		entity := src.load(ctx, at, "sp-"+c.ID, c.Metadata, metadata.RoleSP)
+		entity := src.load(at, "sp-"+c.ID, c.Metadata, metadata.RoleSP)
 		if entity == nil {
 			continue
 		}
@@ -170,7 +173,7 @@ func switchOf(b *bool) identity.Switch {
 	return identity.Off
 }
 
-func (s *snapshot) loadConnections(ctx context.Context, src *sources) {
+func (s *snapshot) loadConnections(src *sources) {
 	seen := map[identity.EntityID]string{}
 	for i, c := range s.Config.Connections {
 		conn := connection{config: c, Connection: identity.Connection{
@@ -188,7 +191,7 @@ func (s *snapshot) loadConnections(ctx context.Context, src *sources) {
 		}
 		if c.Type == "saml" {
 			at := fmt.Sprintf("connections[%d].metadata", i)
-			conn.Metadata = src.load(ctx, at, "connection-"+c.ID, c.Metadata, metadata.RoleIDP)
+			conn.Metadata = src.load(at, "connection-"+c.ID, c.Metadata, metadata.RoleIDP)
 			if conn.Metadata == nil {
 				continue
 			}
@@ -200,6 +203,27 @@ func (s *snapshot) loadConnections(ctx context.Context, src *sources) {
 		}
 		s.Connections = append(s.Connections, conn)
 	}
+}
+
+// connection finds a connection that can be used.
+func (s *snapshot) connection(id string) *connection {
+	i := slices.IndexFunc(s.Connections, func(c connection) bool { return string(c.ID) == id })
+	if i < 0 {
+		return nil
+	}
+	return &s.Connections[i]
+}
+
+// warningsOf returns the warnings about one connection.
+func (s *snapshot) warningsOf(id string) []string {
+	i := slices.IndexFunc(s.Config.Connections, func(c ConnectionConfig) bool { return c.ID == id })
+	var found []string
+	for _, w := range s.Warnings {
+		if strings.HasPrefix(w, fmt.Sprintf("connections[%d].", i)) {
+			found = append(found, w)
+		}
+	}
+	return found
 }
 
 func joinLines(lines []string) string { return strings.Join(lines, "\n") }

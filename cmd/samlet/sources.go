@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/samlet-id/samlet/identity"
@@ -20,13 +21,36 @@ import (
 // fetchTimeout bounds one fetch of metadata, connection and body together.
 const fetchTimeout = 10 * time.Second
 
+// fetched is what came of fetching one URL.
+type fetched struct {
+	raw []byte
+	err error
+}
+
+// fetchAll fetches the metadata of every peer that is known by a URL, all at
+// once, so that one that does not answer holds up no other.
+func (s *sources) fetchAll(ctx context.Context) {
+	s.fetched = map[string]fetched{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, address := range s.config.metadataURLs() {
+		all.Go(func() {
+			raw, err := fetchMetadata(ctx, s.config, address)
+			mu.Lock()
+			defer mu.Unlock()
+			s.fetched[address] = fetched{raw, err}
+		})
+	}
+	all.Wait()
+}
+
 var errNotFetched = errors.New("could not be fetched, and there is no earlier copy that is still valid")
 
 // sources reads the metadata of the peers that a configuration names.
 type sources struct {
 	decoder  *decoder
 	config   *Config
-	refresh  bool // fetch even where there is a copy
+	fetched  map[string]fetched // by URL; nil where copies are to do
 	warnings []string
 	missing  bool      // some metadata could not be had
 	expires  time.Time // the first validUntil of what was fetched; zero for none
@@ -36,7 +60,7 @@ type sources struct {
 // place at; metadata that cannot be fetched or that has expired is a warning,
 // because an outage of one peer must not be ours. In all of these cases it
 // returns nil.
-func (s *sources) load(ctx context.Context, at, copyName string, m MetadataSource, want metadata.RoleName) *metadata.Entity {
+func (s *sources) load(at, copyName string, m MetadataSource, want metadata.RoleName) *metadata.Entity {
 	if m.Inline != nil {
 		entity, err := s.inline(m.Inline, want)
 		if err != nil {
@@ -44,7 +68,7 @@ func (s *sources) load(ctx context.Context, at, copyName string, m MetadataSourc
 		}
 		return entity
 	}
-	raw, where, err := s.bytes(ctx, copyName, m, want)
+	raw, where, err := s.bytes(at, copyName, m, want)
 	switch {
 	case errors.Is(err, errNotFetched):
 		s.missing = true
@@ -74,7 +98,7 @@ func (s *sources) options(want metadata.RoleName) metadata.ParseOptions {
 }
 
 // bytes returns the document and the key of m that it came from.
-func (s *sources) bytes(ctx context.Context, copyName string, m MetadataSource, want metadata.RoleName) (raw []byte, where string, err error) {
+func (s *sources) bytes(at, copyName string, m MetadataSource, want metadata.RoleName) (raw []byte, where string, err error) {
 	dir := filepath.Dir(s.decoder.file)
 	switch {
 	case m.XML != "":
@@ -87,22 +111,21 @@ func (s *sources) bytes(ctx context.Context, copyName string, m MetadataSource, 
 	if m.File != "" {
 		copyPath = beside(dir, m.File)
 	}
-	if !s.refresh {
-		if raw, err := s.copyAt(copyPath); err == nil {
-			return raw, "url", nil
+	failed := errors.New("it was not asked for yet")
+	if s.fetched != nil {
+		got := s.fetched[m.URL]
+		if failed = got.err; failed == nil {
+			failed = s.keepCopy(copyPath, got.raw, want)
 		}
 	}
-	fetched, fetchErr := fetchMetadata(ctx, s.config, m.URL)
-	if fetchErr == nil {
-		fetchErr = s.keepCopy(copyPath, fetched, want)
+	raw, err = s.copyAt(copyPath)
+	switch {
+	case err != nil:
+		return nil, "url", fmt.Errorf("%w: %s", errNotFetched, reason(failed))
+	case s.fetched != nil && failed != nil:
+		s.warnings = append(s.warnings, fmt.Sprintf("%s: %s; going on with the copy of the last fetch", at, reason(failed)))
 	}
-	if raw, err := s.copyAt(copyPath); err == nil {
-		if fetchErr != nil {
-			s.warnings = append(s.warnings, fmt.Sprintf("%s; going on with the copy of the last fetch", message(fetchErr)))
-		}
-		return raw, "url", nil
-	}
-	return nil, "url", fmt.Errorf("%w: %s", errNotFetched, message(fetchErr))
+	return raw, "url", nil
 }
 
 // copyAt reads the copy of an earlier fetch. One past its validUntil is as good

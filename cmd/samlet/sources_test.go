@@ -213,7 +213,7 @@ func TestFailedRefreshIsToldByARunningServer(t *testing.T) {
 	before := s.current()
 	f.fail(unavailable)
 	for round := 1; round <= 2; round++ {
-		if err := s.reload(t.Context(), refreshSnapshot); err != nil {
+		if err := s.adopt(t.Context(), s.refresh(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Count(log.String(), "going on with the copy"); got != 2*round {
@@ -222,5 +222,47 @@ func TestFailedRefreshIsToldByARunningServer(t *testing.T) {
 	}
 	if s.current() != before {
 		t.Error("a failed refresh replaced what is in force")
+	}
+}
+
+// TestMutePeerHoldsUpNothing has a peer whose URL takes connections and never
+// answers: a start waits for a moment alone, and a reload not at all.
+func TestMutePeerHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	f := newFeed(t)
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	f.fail(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	})
+	path := f.install(t)
+	var log logBuffer
+	s := openAt(t, path, &log)
+	if diff := cmp.Diff(known{[]string{"local"}, []string{"file"}, true}, knownIn(s.current())); diff != "" {
+		t.Errorf("at the start (-want +got):\n%s", diff)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	watched := make(chan error, 1)
+	hup := make(chan os.Signal)
+	go func() { watched <- s.watch(ctx, hup) }()
+	defer func() {
+		cancel()
+		if err := <-watched; err != nil {
+			t.Error(err)
+		}
+	}()
+	renamed := strings.Replace(readAll(t, path), "display_name: samlet", "display_name: Renamed", 1)
+	if err := replaceFile(path, []byte(renamed)); err != nil {
+		t.Fatal(err)
+	}
+	hup <- os.Interrupt // the fetch is under way, and so is a second one soon
+	await(t, "the new name is in force", func() (bool, string) {
+		return s.current().Config.IDP.DisplayName == "Renamed", log.String()
+	})
+	if !s.current().Incomplete {
+		t.Error("the mute peer answered")
 	}
 }

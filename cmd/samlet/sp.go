@@ -173,7 +173,7 @@ type spRow struct {
 }
 
 func spRows(cmd *cobra.Command) ([]spRow, error) {
-	snap, err := loadSnapshot(cmd.Context(), configPath(cmd))
+	snap, err := loadSnapshot(configPath(cmd))
 	if err != nil {
 		return nil, err
 	}
