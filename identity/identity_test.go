@@ -92,14 +92,14 @@ func TestReconcileOwnsItsSourceAlone(t *testing.T) {
 func TestLoginKeyRefusesLookAlikes(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"alice": "alice", " Alice ": "alice", "ALICE@Example.TEST": "alice@example.test", "Jörg": "jörg", "日本": "日本",
+		"alice": "alice", " Alice ": "alice", "ALICE@Example.TEST": "alice@example.test", "Jörg": "jörg", "日本": "日本", "алиса": "алиса",
 	} {
 		if got, ok := LoginKey(name); !ok || got != want {
 			t.Errorf("LoginKey(%q) = %q, %t; want %q", name, got, ok, want)
 		}
 	}
 	for _, name := range []string{
-		"", "  ", "al ice", "al\u200bice", "al\u202eice", "al\x00ice", "al\nice", "al\u00a0ice", "al\ufeffice", "\ufffd", strings.Repeat("a", 257), "a\u2044b", "al\x7fice",
+		"", "  ", "al ice", "al\u200bice", "al\u202eice", "al\x00ice", "al\nice", "al\u00a0ice", "al\ufeffice", "\ufffd", strings.Repeat("a", 257), "a\u2044b", "al\x7fice", "\u0430lice", "alic\u0435", "\u03b1lice",
 	} {
 		if got, ok := LoginKey(name); ok {
 			t.Errorf("LoginKey(%q) = %q, want it refused", name, got)

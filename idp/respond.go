@@ -79,6 +79,13 @@ func (p *Provider) respond(w http.ResponseWriter, r *http.Request, req identity.
 	if err != nil {
 		return p.refuse(w, r, req, err)
 	}
+	via := ""
+	if len(a.Context.Authorities) > 0 {
+		via = string(a.Context.Authorities[0])
+	}
+	p.cfg.Log.LogAttrs(r.Context(), slog.LevelInfo, "signed in",
+		slog.String("request_id", web.RequestID(r.Context())), slog.String("relying_party", string(req.RelyingParty)),
+		slog.String("via", via), slog.String("class", string(a.Context.Class)))
 	return p.cfg.Web.Send(w, r, msg.URL, msg.Form)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/samlet-id/samlet/binding"
@@ -146,7 +147,7 @@ func badSignature(party Party, err error) error {
 	return &identity.Error{
 		Kind: identity.KindInvalid, Code: "sp.signature", Who: identity.WhoVendor,
 		Msg:      "The signature of the application's request could not be verified.",
-		Seen:     string(identity.CodeOf(err)),
+		Seen:     strings.TrimSpace(string(identity.CodeOf(err)) + " " + identity.AsError(err).Seen),
 		Expected: fmt.Sprintf("a signature by one of the %d signing keys in the metadata of %s", len(party.Metadata.SP.Signing), party.EntityID),
 		Err:      err,
 	}

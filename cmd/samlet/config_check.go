@@ -8,7 +8,9 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/samlet-id/samlet/identity"
@@ -65,6 +67,8 @@ func parseBaseURL(s string) (*url.URL, error) {
 		return nil, errors.New("base_url is missing: the public origin of samlet, such as https://login.example.test")
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
 		return nil, fmt.Errorf("want an origin such as https://login.example.test, got %q", s)
+	case !plainHost.MatchString(u.Host) || u.Port() != "" && !validPort(u.Port()):
+		return nil, fmt.Errorf("want a host in lower case, with a port up to 65535 if any, got %q", s)
 	case u.Scheme == "https":
 		return u, nil
 	case u.Scheme == "http" && loopback(u.Hostname()):
@@ -73,6 +77,13 @@ func parseBaseURL(s string) (*url.URL, error) {
 		return nil, fmt.Errorf("http is for development on loopback alone; want https, got %q", s)
 	}
 	return nil, fmt.Errorf("want https, got %q", s)
+}
+
+var plainHost = regexp.MustCompile(`^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?$`)
+
+func validPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }
 
 // loopback reports whether host is a loopback address or a name that RFC 6761

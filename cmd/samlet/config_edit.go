@@ -17,9 +17,9 @@ import (
 
 // editConfig lets change rewrite the configuration at path while no other
 // samlet command does. What change returns must itself be a faultless
-// configuration; it then replaces the file in one step. Otherwise the file
-// stays as it was.
-func editConfig(path string, change func(raw []byte) ([]byte, error)) error {
+// configuration; then first writes what it refers to, and it replaces the file
+// in one step. Otherwise everything stays as it was. A nil first does nothing.
+func editConfig(path string, change func(raw []byte) ([]byte, error), first func() error) error {
 	unlock, err := lockFolder(filepath.Dir(path))
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func editConfig(path string, change func(raw []byte) ([]byte, error)) error {
 		return unreadable(path, err)
 	}
 	next, err := change(raw)
-	if err != nil || bytes.Equal(next, raw) {
+	if err != nil {
 		return err
 	}
 	d := newDecoder(path)
@@ -41,6 +41,11 @@ func editConfig(path string, change func(raw []byte) ([]byte, error)) error {
 	}
 	if len(d.faults) > 0 {
 		return fmt.Errorf("the edited configuration would be faulty, so nothing was changed:\n%w", &configError{d.sorted()})
+	}
+	if first != nil {
+		if err := first(); err != nil {
+			return err
+		}
 	}
 	return replaceFile(path, next)
 }

@@ -66,7 +66,7 @@ func TestListEditRefusesFlowLists(t *testing.T) {
 func TestEditConfigKeepsGoodFile(t *testing.T) {
 	t.Parallel()
 	path := write(t, minimal)
-	err := editConfig(path, func(raw []byte) ([]byte, error) { return append(raw, "nonsense: 1\n"...), nil })
+	err := editConfig(path, func(raw []byte) ([]byte, error) { return append(raw, "nonsense: 1\n"...), nil }, nil)
 	var faulty *configError
 	if !errors.As(err, &faulty) {
 		t.Errorf("editConfig() = %v, want a *configError", err)
@@ -90,7 +90,7 @@ func TestEditConfigFromManyProcesses(t *testing.T) {
 					return nil, err
 				}
 				return list.append("service_providers", "- id: "+id+"\n  metadata: {file: x.xml}\n"), nil
-			})
+			}, nil)
 			if err != nil {
 				t.Errorf("adding %s: %v", id, err)
 			}

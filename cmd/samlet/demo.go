@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/metadata"
 )
 
 func demoCommand() *cobra.Command {
@@ -178,7 +180,7 @@ func (d *demo) connectPartner(ctx context.Context, partner *server) error {
   email_domains: [partner.test]
   metadata: {file: metadata/partner.xml}
 `), nil
-	})
+	}, nil)
 	if err != nil {
 		return err
 	}
@@ -190,7 +192,7 @@ func (d *demo) connectPartner(ctx context.Context, partner *server) error {
 		return err
 	}
 	add := spAdd{ID: "samlet", Name: "samlet", Release: []string{"mail", "given_name", "family_name", "groups"}, released: true}
-	if err := add.store(partner.path, doc); err != nil {
+	if err := add.storeOwn(partner.path, doc); err != nil {
 		return err
 	}
 	return partner.reload(ctx)
@@ -230,10 +232,19 @@ func (d *demo) startApp(ctx context.Context, i int, name string, ln net.Listener
 		return err
 	}
 	add := spAdd{ID: fmt.Sprintf("app%d", i+1), Name: name, Release: []string{"mail", "given_name", "family_name", "groups"}, released: true}
-	if err := add.store(d.samlet.path, doc); err != nil {
+	if err := add.storeOwn(d.samlet.path, doc); err != nil {
 		return err
 	}
 	return d.samlet.reload(ctx)
+}
+
+// storeOwn is store for metadata that we wrote ourselves.
+func (a *spAdd) storeOwn(path string, doc []byte) error {
+	entity, err := metadata.Parse(doc, metadata.ParseOptions{Now: time.Now, Want: metadata.RoleSP, AllowHTTP: true})
+	if err != nil {
+		return fmt.Errorf("reading our own metadata: %w", err)
+	}
+	return a.store(path, doc, entity)
 }
 
 // run runs one part of the world until Close.

@@ -63,7 +63,11 @@ func initialise(ctx context.Context, dir, baseURL string) (string, error) {
 	}
 	path := filepath.Join(dir, "config.yaml")
 	for _, f := range []string{path, filepath.Join(dir, "data", "samlet.db")} {
-		if _, err := os.Lstat(f); !errors.Is(err, fs.ErrNotExist) {
+		_, err := os.Lstat(f)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("looking for earlier files: %w", err)
+		}
+		if err == nil {
 			return "", &identity.Error{Kind: identity.KindExists, Code: "cfg.exists", Who: identity.WhoOperator,
 				Msg: fmt.Sprintf("%s is there already; init makes new installations only and overwrites nothing", f)}
 		}

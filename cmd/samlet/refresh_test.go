@@ -36,7 +36,7 @@ func TestMetadataIsFetchedAnew(t *testing.T) {
 			return nil, err
 		}
 		return list.append("connections", "- {id: fed, type: saml, metadata: {url: \""+feed.URL+"\", refresh: 100ms}}\n"), nil
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -74,7 +75,7 @@ func (a *spAdd) run(cmd *cobra.Command) error {
 	if !identity.ValidSlug(a.ID) {
 		return usageError{fmt.Errorf("--id: want lower-case letters, digits, - and _, at most 64, got %q", a.ID)}
 	}
-	if err := a.store(path, raw); err != nil {
+	if err := a.store(path, raw, entity); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Added %s (%s)\nIts IdP metadata is %s/saml/metadata\n", a.ID, entity.EntityID, cfg.Server.BaseURL)
@@ -83,24 +84,21 @@ func (a *spAdd) run(cmd *cobra.Command) error {
 
 // store writes the metadata beside the configuration and the entry into it, in
 // this order, so that the running samlet never sees an entry without its file.
-func (a *spAdd) store(path string, raw []byte) error {
+func (a *spAdd) store(path string, raw []byte, entity *metadata.Entity) error {
+	file := filepath.Join("metadata", a.ID+".xml")
 	return editConfig(path, func(text []byte) ([]byte, error) {
 		const key = "service_providers"
 		list, err := findList(text, key)
 		if err != nil {
 			return nil, err
 		}
+		if err := a.alone(path, entity); err != nil {
+			return nil, err
+		}
 		taken := slices.ContainsFunc(list.items, func(it listItem) bool { return it.id == a.ID })
 		if taken && !a.Replace {
 			return nil, &identity.Error{Kind: identity.KindExists, Code: "cfg.exists", Who: identity.WhoOperator,
 				Msg: fmt.Sprintf("there is a service provider %q already; --replace puts this one in its place", a.ID)}
-		}
-		file := filepath.Join("metadata", a.ID+".xml")
-		if err := os.MkdirAll(filepath.Join(filepath.Dir(path), "metadata"), 0o700); err != nil {
-			return nil, fmt.Errorf("making the folder: %w", err)
-		}
-		if err := replaceFile(filepath.Join(filepath.Dir(path), file), raw); err != nil {
-			return nil, err
 		}
 		item, err := a.entry(file)
 		if err != nil {
@@ -110,7 +108,31 @@ func (a *spAdd) store(path string, raw []byte) error {
 			return next, nil
 		}
 		return list.append(key, item), nil
+	}, func() error {
+		if err := os.MkdirAll(filepath.Join(filepath.Dir(path), "metadata"), 0o700); err != nil {
+			return fmt.Errorf("making the folder: %w", err)
+		}
+		return replaceFile(filepath.Join(filepath.Dir(path), file), raw)
 	})
+}
+
+// alone refuses an entityID that another entry has: requests could not be told
+// apart.
+func (a *spAdd) alone(path string, entity *metadata.Entity) error {
+	snap, err := loadSnapshot(path)
+	if faulty := (*configError)(nil); errors.As(err, &faulty) {
+		return nil // new metadata may be what mends it
+	}
+	if err != nil {
+		return err
+	}
+	for _, p := range snap.Parties {
+		if p.EntityID == entity.EntityID && string(p.ID) != a.ID {
+			return &identity.Error{Kind: identity.KindExists, Code: "cfg.exists", Who: identity.WhoOperator,
+				Msg: fmt.Sprintf("%s is known already, as %s; `--id %s --replace` puts this metadata in its place", entity.EntityID, p.ID, p.ID)}
+		}
+	}
+	return nil
 }
 
 // entry is the YAML of the new service provider.
@@ -277,7 +299,7 @@ func spRemoveCommand() *cobra.Command {
 					ids = append(ids, it.id)
 				}
 				return nil, errNoSuch("service provider", id, ids)
-			})
+			}, nil)
 			if err != nil {
 				return err
 			}

@@ -1,15 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"net/mail"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -54,6 +56,9 @@ func userCreateCommand() *cobra.Command {
 					return err
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "Created %s (%s)\n", strings.Join(record.Logins, ", "), record.ID)
+				if address := attributes.First(identity.Mail); address != "" && len(record.Logins) == 1 && !strings.EqualFold(address, args[0]) {
+					fmt.Fprintf(cmd.ErrOrStderr(), "Somebody else signs in as %s; %s signs in by name alone\n", address, args[0])
+				}
 				if err := password.Check(pw.Reveal(), args[0]); err != nil && !pw.Empty() {
 					fmt.Fprintln(cmd.ErrOrStderr(), "In production this password would be refused: "+message(err))
 				}
@@ -85,18 +90,38 @@ func parseSet(cfg *Config, set []string) (identity.Attributes, error) {
 		if !slices.Contains(known, name) {
 			return nil, usageError{errNoSuch("attribute", name, known)}
 		}
+		if err := checkValue(catalogue, identity.Name(name), value); err != nil {
+			return nil, usageError{fmt.Errorf("--set %s: %w", name, err)}
+		}
 		attributes[identity.Name(name)] = append(attributes[identity.Name(name)], value)
 	}
 	return attributes, nil
 }
 
+// checkValue refuses what no application could be told, and mail addresses that
+// are none.
+func checkValue(catalogue *identity.Catalogue, name identity.Name, value string) error {
+	if !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) {
+		return fmt.Errorf("the value %q holds characters that cannot be sent", value)
+	}
+	if a, _ := catalogue.Lookup(name); a.Type == "email" {
+		if parsed, err := mail.ParseAddress(value); err != nil || parsed.Address != value {
+			return fmt.Errorf("%q is no mail address", value)
+		}
+	}
+	return nil
+}
+
 // readPassword reads the password, without the line feed at its end.
 func readPassword(r io.Reader) (identity.Secret, error) {
-	line, err := bufio.NewReaderSize(io.LimitReader(r, 4096), 4096).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
+	all, err := io.ReadAll(io.LimitReader(r, 4096))
+	if err != nil {
 		return identity.Secret{}, fmt.Errorf("reading the password: %w", err)
 	}
-	line = strings.TrimRight(line, "\r\n")
+	line := strings.TrimSuffix(strings.TrimSuffix(string(all), "\n"), "\r")
+	if strings.ContainsAny(line, "\r\n") {
+		return identity.Secret{}, usageError{errors.New("--password-stdin: there is more than one line on standard input")}
+	}
 	if line == "" {
 		return identity.Secret{}, usageError{errors.New("--password-stdin: there is no password on standard input")}
 	}
@@ -126,12 +151,12 @@ func createUser(ctx context.Context, db store.Store, cfg *Config, name string, p
 			return identity.Record{}, err
 		}
 	}
-	mail, mailOK := identity.LoginKey(attributes.First(identity.Mail))
+	address, addressOK := identity.LoginKey(attributes.First(identity.Mail))
 	err = db.Update(ctx, func(tx *store.Tx) error {
 		r := record
-		if mailOK && mail != login {
-			if _, err := tx.Records.ByLogin(ctx, mail); errors.Is(err, &identity.Error{Kind: identity.KindNotFound}) {
-				r.Logins = []string{login, mail}
+		if addressOK && address != login {
+			if _, err := tx.Records.ByLogin(ctx, address); errors.Is(err, &identity.Error{Kind: identity.KindNotFound}) {
+				r.Logins = []string{login, address}
 			} else if err != nil {
 				return err
 			}

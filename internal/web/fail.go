@@ -108,7 +108,7 @@ func (w *Web) show(rw http.ResponseWriter, r *http.Request, status int, e *ident
 		return
 	}
 	page := templates.Error{
-		Title: title(status), Message: e.Msg, Advice: advice(e.Who), Code: string(e.Code), Status: status,
+		Title: title(e.Code, status), Message: e.Msg, Advice: advice(e.Who), Code: string(e.Code), Status: status,
 		Seen: e.Seen, Expected: e.Expected,
 	}
 	if w.cfg.Support != "" {
@@ -120,12 +120,13 @@ func (w *Web) show(rw http.ResponseWriter, r *http.Request, status int, e *ident
 }
 
 // title heads the page of a status.
-func title(status int) string {
+func title(code identity.Code, status int) string {
+	if code == "web.not_found" {
+		return "Page not found"
+	}
 	switch status {
 	case http.StatusForbidden:
 		return "Not allowed"
-	case http.StatusNotFound:
-		return "Page not found"
 	case http.StatusMethodNotAllowed:
 		return "That did not work here"
 	case http.StatusConflict:

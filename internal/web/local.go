@@ -23,6 +23,10 @@ func LocalPath(s string) (string, bool) {
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
 		return "", false
 	}
+	// "/%2Fevil.test" stays here in browsers, but not behind a proxy that decodes.
+	if strings.HasPrefix(u.Path, "//") || strings.Contains(u.Path, "\\") {
+		return "", false
+	}
 	// "/./" and "/../" are resolved by browsers, and "/.//evil.test" would become
 	// a path that starts with two slashes.
 	for segment := range strings.SplitSeq(u.Path, "/") {

@@ -25,7 +25,8 @@ type Config struct {
 	// Workers is how many hashes are computed at once; zero means one less than
 	// the processors, at least one. Each takes Params.Memory.
 	Workers int
-	// Queue is how many may wait for a worker; zero means 16 for each.
+	// Queue is how many may wait for a worker; zero means 64 for each, the last of
+	// whom waits some seconds.
 	Queue  int
 	Limits Limits
 	Now    func() time.Time
@@ -57,7 +58,7 @@ func New(cfg Config) (*Method, error) {
 		cfg.Workers = max(1, runtime.NumCPU()-1)
 	}
 	if cfg.Queue == 0 {
-		cfg.Queue = 16 * cfg.Workers
+		cfg.Queue = 64 * cfg.Workers
 	}
 	var err error
 	if cfg.Limits, err = cfg.Limits.withDefaults(); err != nil {
