@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"freeport": scriptFreePort,
 			"await":    scriptAwait,
+			"filled":   scriptFilled,
 			"get":      scriptGet,
 			"exit":     scriptExit,
 			"readme":   scriptREADME,
@@ -79,6 +80,30 @@ func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
 		select {
 		case <-ctx.Done():
 			ts.Fatalf("%s: want %q (negated: %t), got status %d, error %v, body\n%s", args[0], args[1], neg, status, err, body)
+		case <-tick.C:
+		}
+	}
+}
+
+// scriptFilled polls until a file matches, and sets variables to the groups of
+// the pattern: filled FILE PATTERN VAR...
+func scriptFilled(ts *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile(args[1])
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if groups := pattern.FindSubmatch(text); groups != nil {
+			for i, name := range args[2:] {
+				ts.Setenv(name, string(groups[i+1]))
+			}
+			return
+		}
+		select {
+		case <-ctx.Done():
+			ts.Fatalf("%s: want %q, got error %v and\n%s", args[0], args[1], err, text)
 		case <-tick.C:
 		}
 	}
