@@ -31,6 +31,9 @@ type Config struct {
 	// RequireSignedAssertion refuses assertions that only the signature of the
 	// Response around them protects.
 	RequireSignedAssertion bool
+	// RequireSignedResponse refuses Responses that are not signed themselves,
+	// errors included, however well their assertion is (IIP-SP13).
+	RequireSignedResponse bool
 	// SignRequests says whether AuthnRequests are signed; Auto signs where the
 	// IdP's metadata says WantAuthnRequestsSigned.
 	SignRequests identity.Switch

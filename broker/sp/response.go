@@ -30,6 +30,9 @@ func (c *Connector) Finish(ctx context.Context, state []byte, in binding.Receive
 	if err != nil {
 		return identity.Assertion{}, err
 	}
+	if !signed && c.cfg.RequireSignedResponse {
+		return identity.Assertion{}, c.unsigned(false)
+	}
 	if err := c.checkResponse(response, signed, p); err != nil {
 		return identity.Assertion{}, err
 	}
@@ -237,7 +240,12 @@ func (c *Connector) unsigned(response bool) *identity.Error {
 	if response {
 		seen = "a signature on the Response alone"
 	}
-	if c.cfg.RequireSignedAssertion {
+	switch {
+	case c.cfg.RequireSignedResponse && c.cfg.RequireSignedAssertion:
+		expected = "a signed Response with a signed Assertion"
+	case c.cfg.RequireSignedResponse:
+		expected = "a signed Response"
+	case c.cfg.RequireSignedAssertion:
 		expected = "a signed Assertion"
 	}
 	return upstream("up.unsigned", identity.KindInvalid, "The answer of the identity provider is not signed.", seen, expected)

@@ -162,6 +162,7 @@ type ConnectionConfig struct {
 // RequireConfig is what is demanded of an upstream, and what is not.
 type RequireConfig struct {
 	SignedAssertion bool `yaml:"signed_assertion"`
+	SignedResponse  bool `yaml:"signed_response"`
 	// WeakAlgorithms are accepted of this upstream although they are broken or
 	// ageing: sha1 in signatures, aes-cbc inside of a signed Response.
 	WeakAlgorithms []string `yaml:"weak_algorithms"`

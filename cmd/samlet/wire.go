@@ -127,6 +127,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 			Keys:                   h.snapshot.Keys,
 			Store:                  sh.store,
 			RequireSignedAssertion: c.config.Require.SignedAssertion,
+			RequireSignedResponse:  c.config.Require.SignedResponse,
 			SignRequests:           switchOf(c.config.SignRequests),
 			AllowSHA1:              slices.Contains(c.config.Require.WeakAlgorithms, "sha1"),
 			AllowCBC:               slices.Contains(c.config.Require.WeakAlgorithms, "aes-cbc"),
