@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"runtime"
 	"time"
@@ -18,8 +19,12 @@ import (
 	"github.com/pressly/goose/v3/lock"
 )
 
-// updateTries bounds how often an Update runs when it keeps losing.
-const updateTries = 16
+// updateTries bounds how often an Update runs when it keeps losing, and
+// longestYield how long it waits in between: about a second in all.
+const (
+	updateTries  = 24
+	longestYield = 64 * time.Millisecond
+)
 
 // postgres is the engine on PostgreSQL.
 type postgres struct {
@@ -83,12 +88,29 @@ func (s *postgres) update(ctx context.Context, fn func(*conn) error) error {
 	case <-ctx.Done():
 		return cancelled(ctx.Err())
 	}
-	for range updateTries {
+	for try := range updateTries {
+		if err := yield(ctx, try); err != nil {
+			return err
+		}
 		if err = s.attempt(ctx, fn); !errors.Is(err, errConflict) {
 			return err
 		}
 	}
 	return busy(err)
+}
+
+// yield waits before another try, longer each time and never as long as another
+// node does: nodes that retry in step would lose to each other for ever.
+func yield(ctx context.Context, try int) error {
+	most := min(time.Millisecond<<min(try, 16), longestYield)
+	wait := time.NewTimer(rand.N(most)) //nolint:gosec // spreads load, and guards nothing
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return nil
+	case <-ctx.Done():
+		return cancelled(ctx.Err())
+	}
 }
 
 // busy turns a conflict that is not to be retried into an answer.
