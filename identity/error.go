@@ -68,7 +68,8 @@ const (
 
 // Error is a failure whose kind is known. Msg is one plain sentence, safe for
 // the person at the browser; Seen and Expected are for whoever has to repair
-// it, and name no personal data; Err is for the log alone.
+// it, and name no personal data; Back is a path of ours on which the person can
+// go another way, if there is one; Err is for the log alone.
 type Error struct {
 	Kind     Kind
 	Code     Code
@@ -76,6 +77,7 @@ type Error struct {
 	Seen     string
 	Expected string
 	Who      Who
+	Back     string
 	Err      error
 }
 

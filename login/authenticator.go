@@ -46,7 +46,7 @@ func (a *Authenticator) begin(w http.ResponseWriter, r *http.Request, req identi
 		return identity.Outcome{}, err
 	}
 	if r.Method == http.MethodGet {
-		if t.Browser, err = a.bind(w, r, id); err != nil {
+		if t.Browser, err = a.bind(w, r); err != nil {
 			return identity.Outcome{}, err
 		}
 	}
@@ -99,7 +99,7 @@ func (a *Authenticator) answer(r *http.Request, rp identity.RelyingParty, req id
 // with the identity.Error that refuses it. Without a request (its Resume is
 // empty) there is nobody to answer but the person at the browser: the ticket is
 // old, was taken before, or is another browser's.
-func (a *Authenticator) Result(w http.ResponseWriter, r *http.Request) (identity.AuthnRequest, identity.Assertion, error) {
+func (a *Authenticator) Result(_ http.ResponseWriter, r *http.Request) (identity.AuthnRequest, identity.Assertion, error) {
 	id := r.URL.Query().Get("t")
 	t, err := a.load(r, id)
 	if err != nil {
@@ -135,7 +135,6 @@ func (a *Authenticator) Result(w http.ResponseWriter, r *http.Request) (identity
 	if err != nil {
 		return identity.AuthnRequest{}, identity.Assertion{}, fmt.Errorf("finishing the login: %w", err)
 	}
-	a.unbind(w, r, id)
 	return t.Request, out, why
 }
 

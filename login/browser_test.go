@@ -175,6 +175,21 @@ func (b *browser) cookie(name string) string {
 	return ""
 }
 
+// cookieLike finds a cookie by the beginning of its name.
+func (b *browser) cookieLike(prefix string) (name, value string) {
+	b.w.tb.Helper()
+	u, err := url.Parse(b.w.server.URL)
+	if err != nil {
+		b.w.tb.Fatal(err)
+	}
+	for _, c := range b.client.Jar.Cookies(u) {
+		if strings.HasPrefix(c.Name, prefix) {
+			return c.Name, c.Value
+		}
+	}
+	return "", ""
+}
+
 func (b *browser) setCookie(name, value string) {
 	b.w.tb.Helper()
 	u, err := url.Parse(b.w.server.URL)

@@ -40,7 +40,7 @@ func (a *Authenticator) answerLogout(w http.ResponseWriter, r *http.Request) err
 		}
 	}
 	a.cfg.Web.ClearCookie(w, sessionCookie)
-	a.cfg.Web.ClearCookie(w, browserCookie)
+	a.cfg.Web.ClearCookieFamily(w, r, browserCookie)
 	var apps []string
 	for _, p := range joined {
 		apps = append(apps, a.nameOf(p.RelyingParty))

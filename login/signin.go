@@ -33,7 +33,7 @@ func (a *Authenticator) showLogin(w http.ResponseWriter, r *http.Request) error 
 		return a.old(w, r, err)
 	}
 	if t.Browser == "" {
-		if t.Browser, err = a.bind(w, r, id); err != nil {
+		if t.Browser, err = a.bind(w, r); err != nil {
 			return err
 		}
 		if err := a.store(r.Context(), t); err != nil {

@@ -151,25 +151,23 @@ func (a *Authenticator) store(ctx context.Context, t *ticket) error {
 // errMoved says that the transaction changed since it was read.
 var errMoved = errors.New("the login transaction went on elsewhere")
 
-// browserCookie binds tickets to a browser. A browser that has none yet and
-// opens many tabs at once gets many, of which it keeps the last; so the ticket
-// that a cookie was made for finds it under a second name, too.
-const browserCookie = "samlet_browser"
+// browserCookie begins the name of the cookie that binds tickets to a browser. A
+// browser that has none yet and opens many tabs at once is given many. They have
+// names of their own, so that none takes the place of another that a ticket was
+// bound to meanwhile; from then on the first of them serves.
+const browserCookie = "samlet_browser_"
 
-func ticketCookie(id string) string { return browserCookie + "_" + hashed(id)[:12] }
-
-// bind returns what a transaction of this browser carries in Browser, and gives
-// the browser a cookie if it has none.
-func (a *Authenticator) bind(w http.ResponseWriter, r *http.Request, id string) (string, error) {
-	if token, ok := a.cfg.Web.Cookie(r, browserCookie); ok {
-		return hashed(token), nil
+// bind returns the binding of a new ticket, and gives the browser its cookie if
+// it has none yet. The cookie ends with the browser.
+func (a *Authenticator) bind(w http.ResponseWriter, r *http.Request) (string, error) {
+	if tokens := a.cfg.Web.CookieFamily(r, browserCookie); len(tokens) > 0 {
+		return hashed(tokens[0]), nil
 	}
 	token, err := identity.NewToken(a.cfg.Rand)
 	if err != nil {
 		return "", err
 	}
-	a.cfg.Web.SetCookie(w, browserCookie, token, 0)
-	a.cfg.Web.SetCookie(w, ticketCookie(id), token, ticketLife)
+	a.cfg.Web.SetCookie(w, browserCookie+hashed(token)[:12], token, 0)
 	return hashed(token), nil
 }
 
@@ -179,28 +177,16 @@ func (a *Authenticator) owned(r *http.Request, t *ticket) error {
 	if t.Browser == "" {
 		return nil
 	}
-	seen := false
-	for _, name := range []string{browserCookie, ticketCookie(t.id)} {
-		token, ok := a.cfg.Web.Cookie(r, name)
-		if !ok {
-			continue
-		}
-		seen = true
+	tokens := a.cfg.Web.CookieFamily(r, browserCookie)
+	for _, token := range tokens {
 		if subtle.ConstantTimeCompare([]byte(hashed(token)), []byte(t.Browser)) == 1 {
 			return nil
 		}
 	}
-	if !seen {
+	if len(tokens) == 0 {
 		return errStale("Your browser did not send the cookie that this sign-in needs. Allow cookies for this site, then start again from the application.", nil)
 	}
 	return errStale("This sign-in was begun in another browser.", nil)
-}
-
-// unbind drops the cookie of one ticket, which has ended.
-func (a *Authenticator) unbind(w http.ResponseWriter, r *http.Request, id string) {
-	if _, ok := a.cfg.Web.Cookie(r, ticketCookie(id)); ok {
-		a.cfg.Web.ClearCookie(w, ticketCookie(id))
-	}
 }
 
 func hashed(token string) string {

@@ -207,7 +207,9 @@ func (a *Authenticator) rejected(w http.ResponseWriter, r *http.Request, t *tick
 		return a.moved(w, r, t, errors.Join(werr, err))
 	}
 	if !tell {
-		return fmt.Errorf("finishing at connection %q: %w", t.Connection, err)
+		on := *why
+		on.Back, on.Err = a.againPath(t.id), fmt.Errorf("finishing at connection %q: %w", t.Connection, err)
+		return &on
 	}
 	a.cfg.Web.Redirect(w, r, t.resume())
 	return nil

@@ -166,6 +166,9 @@ func TestUpstreamRefusals(t *testing.T) {
 			if p.status != http.StatusBadRequest || !strings.Contains(p.body, string(code)) {
 				t.Errorf("got %d %s", p.status, p.body)
 			}
+			if !strings.Contains(p.body, "/login?t="+relay+"&amp;again=1") {
+				t.Errorf("the page offers no way on:\n%s", p.body)
+			}
 			w.up.fail = nil
 			if p := b.arrive("partner", relay, "ada"); p.status != http.StatusBadRequest {
 				t.Errorf("the used state was good once more: %d to %q", p.status, p.to)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,30 @@ func (w *Web) Cookie(r *http.Request, name string) (string, bool) {
 		return "", false
 	}
 	return found[0].Value, true
+}
+
+// maxFamily bounds how many cookies of one family are looked at.
+const maxFamily = 64
+
+// CookieFamily returns the values of all cookies whose names begin with prefix,
+// in the order in which the browser sent them.
+func (w *Web) CookieFamily(r *http.Request, prefix string) []string {
+	var values []string
+	for _, c := range r.Cookies() {
+		if strings.HasPrefix(c.Name, w.cookieName(prefix)) && c.Value != "" && len(values) < maxFamily {
+			values = append(values, c.Value)
+		}
+	}
+	return values
+}
+
+// ClearCookieFamily makes the browser forget all of them.
+func (w *Web) ClearCookieFamily(rw http.ResponseWriter, r *http.Request, prefix string) {
+	for _, c := range r.Cookies() {
+		if strings.HasPrefix(c.Name, w.cookieName(prefix)) {
+			w.ClearCookie(rw, prefix+strings.TrimPrefix(c.Name, w.cookieName(prefix)))
+		}
+	}
 }
 
 func (w *Web) cookie(name, value string) *http.Cookie {

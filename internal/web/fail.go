@@ -111,7 +111,10 @@ func (w *Web) show(rw http.ResponseWriter, r *http.Request, status int, e *ident
 		Title: title(e.Code, status), Message: e.Msg, Advice: advice(e.Who), Code: string(e.Code), Status: status,
 		Seen: e.Seen, Expected: e.Expected,
 	}
-	if w.cfg.Support != "" {
+	switch back, ok := LocalPath(e.Back); {
+	case ok:
+		page.Action = templates.Link{Label: "Try another way", URL: back}
+	case w.cfg.Support != "":
 		page.Action = templates.Link{Label: "Get help", URL: w.cfg.Support}
 	}
 	if err := w.Render(rw, r, status, page, RenderOptions{}); err != nil {

@@ -309,3 +309,28 @@ func FuzzLocalPath(f *testing.F) {
 		}
 	})
 }
+
+// TestCookieFamily holds that cookies of one family stand beside each other, are
+// found together, and are cleared together; others are left alone.
+func TestCookieFamily(t *testing.T) {
+	t.Parallel()
+	w, _ := newWeb(t, base)
+	r := httptest.NewRequest(http.MethodGet, base, nil)
+	for _, c := range []string{"__Host-tab_a=1", "__Host-tab_b=2", "__Host-other=3", "tab_c=4", "__Host-tab_d="} {
+		r.Header.Add("Cookie", c)
+	}
+	if diff := cmp.Diff([]string{"1", "2"}, w.CookieFamily(r, "tab_")); diff != "" {
+		t.Errorf("values (-want +got):\n%s", diff)
+	}
+	rec := httptest.NewRecorder()
+	w.ClearCookieFamily(rec, r, "tab_")
+	var cleared []string
+	for _, c := range rec.Result().Cookies() {
+		if c.MaxAge < 0 {
+			cleared = append(cleared, c.Name)
+		}
+	}
+	if diff := cmp.Diff([]string{"__Host-tab_a", "__Host-tab_b", "__Host-tab_d"}, cleared); diff != "" {
+		t.Errorf("cleared (-want +got):\n%s", diff)
+	}
+}
