@@ -69,3 +69,27 @@ func issuerIs(s *server, want identity.EntityID) (bool, string) {
 	}
 	return false, "no connection"
 }
+
+// TestRestlessFolderIsRead changes the configuration in a folder in which a log
+// is written all the time.
+func TestRestlessFolderIsRead(t *testing.T) {
+	t.Parallel()
+	world := startWorld(t)
+	s := world.samlet
+	ctx, cancel := context.WithCancel(t.Context())
+	watched := make(chan error, 1)
+	go func() { watched <- s.watch(ctx, nil) }()
+	defer func() {
+		cancel()
+		if err := <-watched; err != nil {
+			t.Error(err)
+		}
+	}()
+	await(t, "the new name is in force", func() (bool, string) {
+		text := strings.Replace(readAll(t, s.path), "display_name: samlet", "display_name: Renamed", 1)
+		if err := replaceFile(s.path, []byte(text)); err != nil { // each time anew: the folder is never quiet
+			t.Error(err)
+		}
+		return s.current().Config.IDP.DisplayName == "Renamed", text
+	})
+}

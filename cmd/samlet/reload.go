@@ -15,8 +15,12 @@ import (
 )
 
 // debounce is how long the folder must be quiet before a change is read: an
-// editor writes a file in several steps.
-const debounce = 200 * time.Millisecond
+// editor writes a file in several steps. A folder that is never quiet, because a
+// log is written there, is read after restless all the same.
+const (
+	debounce = 200 * time.Millisecond
+	restless = 500 * time.Millisecond
+)
 
 // startPatience is how long a start waits for metadata from URLs before it goes
 // on without, and fetches in the background.
@@ -133,6 +137,7 @@ func (s *server) watch(ctx context.Context, hup <-chan os.Signal) error {
 	defer retry.Stop()
 	refresh := time.NewTimer(s.refreshEvery())
 	defer refresh.Stop()
+	var changed time.Time       // when the first change came that was not read yet
 	var fetching chan refreshed // nil while nothing is fetched
 	fetch := func() {
 		if fetching == nil {
@@ -153,7 +158,12 @@ func (s *server) watch(ctx context.Context, hup <-chan os.Signal) error {
 			}
 			return nil
 		case <-watcher.Events:
-			quiet.Reset(debounce)
+			if changed.IsZero() {
+				changed = time.Now()
+			}
+			if time.Since(changed) < restless {
+				quiet.Reset(debounce)
+			}
 			continue
 		case werr := <-watcher.Errors:
 			s.log.Warn("watching the configuration", "error", werr)
@@ -174,6 +184,7 @@ func (s *server) watch(ctx context.Context, hup <-chan os.Signal) error {
 			err = s.reload(ctx)
 			fetch()
 		case <-quiet.C:
+			changed = time.Time{}
 			if err = s.reload(ctx); s.stale(time.Now()) {
 				fetch()
 			}
