@@ -15,4 +15,5 @@ type Assertion struct {
 	Attributes Attributes
 	Session    SessionID // SessionIndex, sid
 	NotAfter   time.Time // SessionNotOnOrAfter; zero means that no bound was stated
+	Consent    string    // a consent identifier of SAML Core 8.4; empty: nothing is said
 }

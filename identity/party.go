@@ -8,42 +8,115 @@ type RelyingParty struct {
 	ID       RelyingPartyID
 	EntityID EntityID
 	Name     string
+	// Issuer is the entityID under which this party alone knows us; empty means
+	// the one by which everybody else does.
+	Issuer EntityID
 
-	NameID  NameIDRule
-	Release []ReleaseRule // what may leave; nothing else does
+	NameID    NameIDRule
+	SubjectID SubjectIDRule
+	Release   []ReleaseRule // what may leave; nothing else does
 	// ReleaseRequested adds the attributes that the party's own metadata
 	// requests: the operator accepted them when the party was added without a
-	// list.
-	ReleaseRequested bool
+	// list. With ReleaseRequired only those that it says it cannot do without.
+	ReleaseRequested, ReleaseRequired bool
+
+	Access  Condition // who may be signed in there; nil: everybody
+	Refusal string    // what is told to those who may not; empty: a sentence of ours
+	Consent ConsentMode
 
 	Sign    SignRule
-	Encrypt Mode
+	Encrypt EncryptRule
+	// ExactAsMinimum reads a RequestedAuthnContext of comparison "exact" as
+	// "minimum": for parties that demand a password and cannot be taught that
+	// something stronger will do.
+	ExactAsMinimum bool
+
 	// SessionLifetime is told to the party as SessionNotOnOrAfter; zero tells
 	// it nothing.
 	SessionLifetime time.Duration
+	IDPInitiated    bool // unsolicited Responses may be sent (SAML Profiles 4.1.5)
+	ECP             bool // enhanced clients may sign in (SAML Profiles 4.2)
+	NoLogout        bool // it is never told of logouts, and cannot begin one
 	Disabled        bool
 }
+
+// Person is what conditions and expressions of the configuration may look at.
+type Person struct {
+	Attributes   Attributes
+	Context      AuthnContext
+	Connection   ConnectionID // how the person came in
+	RelyingParty RelyingPartyID
+}
+
+// Condition says whether something applies to a person. It is pure, bounded in
+// time and memory, and safe for concurrent use. An error means that it cannot
+// tell, which never counts as true.
+type Condition func(Person) (bool, error)
+
+// Expression computes values of an attribute from a person; like a Condition it
+// is pure, bounded and safe for concurrent use.
+type Expression func(Person) ([]string, error)
 
 // NameIDRule says how a relying party knows people when its request does not.
 type NameIDRule struct {
 	Format Format // empty: the request's, then the metadata's first that we issue, then transient
-	Source Name   // for unspecified: the attribute to use; empty means the user name
+	// Source is the attribute whose value names the person; empty means an
+	// identifier of ours for persistent, the mail address for emailAddress, the
+	// user name for all others.
+	Source Name
+	// The qualifiers to state; empty: as SAML Core 8.3 has them for the format.
+	NameQualifier, SPNameQualifier string
+	None                           bool // the assertion names nobody
 }
 
-// ReleaseRule lets one attribute leave towards one relying party.
+// SubjectIDRule says which subject identifier attribute a relying party gets
+// (SAML Subject Identifier Attributes Profile). The zero value does what the
+// party's metadata asks for.
+type SubjectIDRule int
+
+// The rules for subject identifier attributes.
+const (
+	SubjectIDRequested SubjectIDRule = iota // subject-id:req in the metadata
+	SubjectIDNone
+	SubjectIDGeneral  // subject-id
+	SubjectIDPairwise // pairwise-id
+)
+
+// ReleaseRule lets one attribute leave towards one relying party. Its values are
+// those of Attribute, or Constant, or what Value computes: one of the three.
 type ReleaseRule struct {
-	Attribute  Name
-	As         string     // name on the wire; empty: the catalogue's
-	NameFormat NameFormat // of As; empty: NameFormatURI if As is a URI, else NameFormatBasic
-	Only       []string   // glob patterns a value must match one of; empty lets every value pass
+	Attribute Name
+	Constant  []string
+	Value     Expression
+
+	As           string     // name on the wire; empty: the catalogue's
+	NameFormat   NameFormat // of As; empty: NameFormatURI if As is a URI, else NameFormatBasic
+	FriendlyName string     // empty: the catalogue's
+	Only         []string   // glob patterns a value must match one of; empty lets every value pass
+	// Sources are the origins whose values pass; empty lets all pass. It tells
+	// what a person typed from what an upstream vouches for.
+	Sources []Source
+	First   bool   // the first value alone
+	Join    string // not empty: all values in one, separated by it
 }
 
-// SignRule says what is signed towards one relying party. The zero value leaves
-// it to the party's metadata (WantAssertionsSigned).
+// SignRule says what is signed towards one relying party, and how. The zero
+// value leaves it to the party's metadata (WantAssertionsSigned, SigningMethod).
 type SignRule struct {
 	Assertion       Switch
 	Response        Switch
 	RequireRequests Switch // refuse unsigned AuthnRequests; Auto follows AuthnRequestsSigned
+	Algorithm       string // URI of the SignatureMethod; empty: the party's favourite among ours
+	Key             string // id of the key that signs; empty: an active one
+}
+
+// EncryptRule says whether and how assertions to a relying party are encrypted.
+type EncryptRule struct {
+	Mode         Mode
+	Content      string // URI of the algorithm; empty: the party's favourite among ours
+	KeyTransport string // likewise
+	Digest       string // of KeyTransport; likewise
+	AllowCBC     bool   // for a party that knows nothing better
 }
 
 // Switch is a setting that can also be left to the other side's metadata.
@@ -95,8 +168,9 @@ func (m Mode) String() string {
 // Connection is one upstream identity source as the operator configured it.
 type Connection struct {
 	ID           ConnectionID
-	Type         string // "local", "saml"; names the driver
-	Name         string // what a person reads on the button
+	Type         string   // "local", "saml"; names the driver
+	Name         string   // what a person reads on the button
+	Issuer       EntityID // whose principals it brings; empty for local
 	EmailDomains []string
 	Mapping      []MapRule
 	Create       bool // make a Record for a Principal that is not known yet

@@ -19,6 +19,7 @@ type AuthnRequest struct {
 	Formats         []Format // the name identifier formats of the asker's metadata, best first; for when neither Subject nor configuration decides
 	SPNameQualifier string   // NameIDPolicy SPNameQualifier
 	NoCreate        bool     // NameIDPolicy AllowCreate="false", stated outright (SAML Core 3.4.1.1)
+	Unsolicited     bool     // nobody asked: the person started here (SAML Profiles 4.1.5)
 
 	ForceAuthn bool          // authenticate afresh, whatever the session says
 	IsPassive  bool          // show nothing to the person
@@ -27,11 +28,21 @@ type AuthnRequest struct {
 
 	LoginHint  string       // the identifier the relying party expects, if it said
 	Connection ConnectionID // the upstream that was asked for, if any
+	Scoping    Scoping      // through which upstreams the answer may come
 	Wanted     []Name       // the attributes asked for; nil means "as the release policy says"
+	Required   []Name       // those of Wanted that the relying party says it cannot do without
 	Locales    []string     // BCP 47 tags, best first
 
 	Resume string // where the browser goes back to when the login has ended; a path of ours
 	State  []byte // what the asking protocol wants back then
+}
+
+// Scoping bounds the identity providers that may take part in the answer (SAML
+// Core 3.4.1.2). The zero value bounds nothing.
+type Scoping struct {
+	ProxyCount *int       // how many identity providers may stand behind us; 0: none; nil: any
+	IDPList    []EntityID // the acceptable ones; nil: any
+	Requesters []EntityID // RequesterID: on whose behalf the relying party itself asks
 }
 
 // Outcome is how the start of a login ended: either the answer is known at once

@@ -14,7 +14,7 @@ import (
 // metadata lists CBC or RSA PKCS #1 v1.5 and nothing better (crewjam/saml's
 // does): what is broken protects nothing that TLS would not.
 func (p Party) encryption() (*xmlsec.EncryptTo, error) {
-	if p.Encrypt == identity.Never {
+	if p.Encrypt.Mode == identity.Never {
 		return nil, nil
 	}
 	sp := p.Metadata.SP
@@ -24,7 +24,7 @@ func (p Party) encryption() (*xmlsec.EncryptTo, error) {
 			return &to, nil
 		}
 	}
-	if p.Encrypt != identity.Required {
+	if p.Encrypt.Mode != identity.Required {
 		return nil, nil
 	}
 	return nil, &identity.Error{

@@ -303,7 +303,7 @@ func TestEncryption(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, c.metadata, nil)
-			w.party.Encrypt, w.party.Sign.Assertion = c.mode, identity.On
+			w.party.Encrypt.Mode, w.party.Sign.Assertion = c.mode, identity.On
 			got := w.send(byRedirect(t, authnRequest, "", nil))
 			if got.codes() != c.want {
 				t.Fatalf("got %s, want %s\n%s", got.codes(), c.want, w.log)

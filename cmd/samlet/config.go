@@ -15,6 +15,7 @@ type Config struct {
 	Keys             []KeyConfig             `yaml:"keys"`
 	Store            StoreConfig             `yaml:"store"`
 	Attributes       []AttributeConfig       `yaml:"attributes"`
+	EntityCategories []CategoryConfig        `yaml:"entity_categories"`
 	ServiceProviders []ServiceProviderConfig `yaml:"service_providers"`
 	Connections      []ConnectionConfig      `yaml:"connections"`
 	Authentication   AuthenticationConfig    `yaml:"authentication"`
@@ -27,6 +28,9 @@ type ServerConfig struct {
 	Listen         string    `yaml:"listen"`
 	TrustedProxies []string  `yaml:"trusted_proxies"`
 	TLS            TLSConfig `yaml:"tls"`
+	// Outbound lists the private networks that calls to peers may reach; none,
+	// but for loopback in development.
+	Outbound []string `yaml:"outbound"`
 	// TestPage serves the built-in service provider at /test. Left out, it is
 	// on in development alone.
 	TestPage *bool `yaml:"test_page"`
@@ -44,20 +48,38 @@ type IDPConfig struct {
 	EntityID                string         `yaml:"entity_id"`
 	DisplayName             string         `yaml:"display_name"`
 	WantAuthnRequestsSigned bool           `yaml:"want_authn_requests_signed"`
+	Scope                   string         `yaml:"scope"` // of subject-id and pairwise-id, such as example.test
 	Metadata                MetadataConfig `yaml:"metadata"`
+	Logout                  LogoutConfig   `yaml:"logout"`
+	MaxClockSkew            Duration       `yaml:"max_clock_skew"`
 }
 
 // MetadataConfig is about the metadata that samlet publishes.
 type MetadataConfig struct {
 	ValidFor     Duration `yaml:"valid_for"`
 	ContactEmail string   `yaml:"contact_email"`
+	ErrorURL     string   `yaml:"error_url"`
+	Logo         string   `yaml:"logo"` // https or data URI
+}
+
+// LogoutConfig is about single logout.
+type LogoutConfig struct {
+	Timeout Duration `yaml:"timeout"` // how long all applications together may take
+}
+
+// CategoryConfig releases attributes to every service provider whose metadata
+// carries an entity attribute, as far as it has release_categories.
+type CategoryConfig struct {
+	Name    string          `yaml:"name"` // of the entity attribute; http://macedir.org/entity-category if left out
+	Value   string          `yaml:"value"`
+	Release []ReleaseConfig `yaml:"release"`
 }
 
 // KeyConfig is one key with its certificate.
 type KeyConfig struct {
 	ID    string `yaml:"id"`
 	Use   string `yaml:"use"`   // signing, encryption
-	State string `yaml:"state"` // active, next, retiring, retired
+	State string `yaml:"state"` // active, next, retiring, retired, dedicated
 	Key   string `yaml:"key"`   // reference
 	Cert  string `yaml:"cert"`  // reference
 }
@@ -100,48 +122,88 @@ type InlineEntity struct {
 
 // ServiceProviderConfig is one relying party.
 type ServiceProviderConfig struct {
-	ID               string          `yaml:"id"`
-	Name             string          `yaml:"name"`
-	Disabled         bool            `yaml:"disabled"`
-	Metadata         MetadataSource  `yaml:"metadata"`
-	NameID           NameIDConfig    `yaml:"name_id"`
-	Release          []ReleaseConfig `yaml:"release"`
-	ReleaseRequested bool            `yaml:"release_requested"`
-	Sign             SignConfig      `yaml:"sign"`
-	Encrypt          EncryptConfig   `yaml:"encrypt"`
-	Session          SPSessionConfig `yaml:"session"`
+	ID                  string             `yaml:"id"`
+	Name                string             `yaml:"name"`
+	Disabled            bool               `yaml:"disabled"`
+	Recipe              string             `yaml:"recipe"` // the recipe that made the entry
+	Metadata            MetadataSource     `yaml:"metadata"`
+	IDP                 SPIdentityConfig   `yaml:"idp"`
+	NameID              NameIDConfig       `yaml:"name_id"`
+	SubjectID           string             `yaml:"subject_id"` // requested, none, subject-id, pairwise-id
+	Release             []ReleaseConfig    `yaml:"release"`
+	ReleaseRequested    bool               `yaml:"release_requested"`
+	ReleaseRequiredOnly bool               `yaml:"release_required_only"`
+	ReleaseCategories   bool               `yaml:"release_categories"`
+	Access              AccessConfig       `yaml:"access"`
+	Consent             string             `yaml:"consent"` // never, first_use, on_change, always
+	AuthnContext        AuthnContextConfig `yaml:"authn_context"`
+	Sign                SignConfig         `yaml:"sign"`
+	Encrypt             EncryptConfig      `yaml:"encrypt"`
+	Session             SPSessionConfig    `yaml:"session"`
+	ECP                 bool               `yaml:"ecp"`
+}
+
+// SPIdentityConfig is how samlet presents itself to one service provider alone.
+type SPIdentityConfig struct {
+	EntityID   string `yaml:"entity_id"`
+	SigningKey string `yaml:"signing_key"` // id of a key
 }
 
 // NameIDConfig says which NameID a service provider gets when its request does
 // not say.
 type NameIDConfig struct {
-	Format string `yaml:"format"` // persistent, transient, email, unspecified
-	Source string `yaml:"source"` // attribute for unspecified
+	Format          string `yaml:"format"` // persistent, transient, email, unspecified, none, or a URI
+	Source          string `yaml:"source"` // attribute whose value it is
+	NameQualifier   string `yaml:"name_qualifier"`
+	SPNameQualifier string `yaml:"sp_name_qualifier"`
 }
 
-// ReleaseConfig lets one attribute leave.
+// ReleaseConfig lets one attribute leave: the values of Attribute, a Constant, or
+// what the expression Value computes.
 type ReleaseConfig struct {
-	Attribute  string   `yaml:"attribute"`
-	As         string   `yaml:"as"`
-	NameFormat string   `yaml:"name_format"` // uri, basic, unspecified
-	Only       []string `yaml:"only"`
+	Attribute    string     `yaml:"attribute"`
+	Constant     stringList `yaml:"constant"`
+	Value        string     `yaml:"value"` // expression
+	As           string     `yaml:"as"`
+	NameFormat   string     `yaml:"name_format"` // uri, basic, unspecified
+	FriendlyName string     `yaml:"friendly_name"`
+	Only         []string   `yaml:"only"`
+	Sources      []string   `yaml:"sources"` // operator, person, or ids of connections
+	First        bool       `yaml:"first"`
+	Join         string     `yaml:"join"`
+}
+
+// AccessConfig says who may use a service provider.
+type AccessConfig struct {
+	Require string `yaml:"require"` // expression
+	Message string `yaml:"message"`
+}
+
+// AuthnContextConfig is about what a service provider demands of a sign-in.
+type AuthnContextConfig struct {
+	ExactAsMinimum bool `yaml:"exact_as_minimum"`
 }
 
 // SignConfig says what is signed; what is left out follows the metadata.
 type SignConfig struct {
-	Assertion             *bool `yaml:"assertion"`
-	Response              *bool `yaml:"response"`
-	RequireSignedRequests *bool `yaml:"require_signed_requests"`
+	Assertion             *bool  `yaml:"assertion"`
+	Response              *bool  `yaml:"response"`
+	RequireSignedRequests *bool  `yaml:"require_signed_requests"`
+	Algorithm             string `yaml:"algorithm"` // rsa-sha256, ecdsa-sha256, ed25519 and so on
 }
 
-// EncryptConfig says whether assertions are encrypted.
+// EncryptConfig says whether and how assertions are encrypted.
 type EncryptConfig struct {
-	Mode word `yaml:"mode"` // off, if_available, required
+	Mode         word   `yaml:"mode"`          // off, if_available, required
+	Content      string `yaml:"content"`       // aes256-gcm, aes128-gcm, aes256-cbc, aes128-cbc
+	KeyTransport string `yaml:"key_transport"` // rsa-oaep, rsa-oaep-sha256
 }
 
 // SPSessionConfig is about the session at the service provider.
 type SPSessionConfig struct {
-	Lifetime Duration `yaml:"lifetime"`
+	Lifetime     Duration `yaml:"lifetime"`
+	IDPInitiated bool     `yaml:"idp_initiated"`
+	SingleLogout *bool    `yaml:"single_logout"`
 }
 
 // ConnectionConfig is one upstream identity source.
@@ -221,8 +283,11 @@ func defaultConfig() Config {
 	return Config{
 		Version: 1,
 		Server:  ServerConfig{Listen: ":8443", TLS: TLSConfig{Mode: "off"}},
-		IDP:     IDPConfig{DisplayName: "samlet", Metadata: MetadataConfig{ValidFor: Duration(7 * 24 * time.Hour)}},
-		Store:   StoreConfig{Driver: "sqlite", DSN: "data/samlet.db"},
+		IDP: IDPConfig{
+			DisplayName: "samlet", Metadata: MetadataConfig{ValidFor: Duration(7 * 24 * time.Hour)},
+			Logout: LogoutConfig{Timeout: Duration(5 * time.Second)}, MaxClockSkew: Duration(3 * time.Minute),
+		},
+		Store: StoreConfig{Driver: "sqlite", DSN: "data/samlet.db"},
 		Authentication: AuthenticationConfig{
 			Session: SessionConfig{Idle: Duration(12 * time.Hour), Absolute: Duration(7 * 24 * time.Hour)},
 		},

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -33,7 +32,14 @@ func (d *decoder) checkConfig(c *Config) {
 	}
 	d.checkKeys(c.Keys)
 	names := d.checkAttributes(c)
-	d.checkServiceProviders(c.ServiceProviders, names)
+	for i, cat := range c.EntityCategories {
+		at := fmt.Sprintf("entity_categories[%d]", i)
+		if cat.Value == "" {
+			d.faultAt(at, "value is missing: the URI of the category")
+		}
+		d.checkRelease(at, cat.Release, names)
+	}
+	d.checkServiceProviders(c, names)
 	d.checkConnections(c.Connections, names)
 	for i, m := range c.Authentication.Methods {
 		d.oneOf(fmt.Sprintf("authentication.methods[%d].id", i), m.ID, "password")
@@ -107,7 +113,7 @@ func (d *decoder) checkKeys(keys []KeyConfig) {
 		at := fmt.Sprintf("keys[%d]", i)
 		d.checkID(at, k.ID, seen)
 		d.oneOf(at+".use", k.Use, "signing", "encryption")
-		d.oneOf(at+".state", k.State, "active", "next", "retiring", "retired")
+		d.oneOf(at+".state", k.State, "active", "next", "retiring", "retired", "dedicated")
 		if k.Key == "" || k.Cert == "" {
 			d.faultAt(at, "a key needs both key and cert")
 		}
@@ -140,34 +146,6 @@ func (d *decoder) checkAttributes(c *Config) []string {
 		names = append(names, string(a.Name))
 	}
 	return names
-}
-
-func (d *decoder) checkServiceProviders(sps []ServiceProviderConfig, names []string) {
-	seen := map[string]bool{}
-	for i, sp := range sps {
-		at := fmt.Sprintf("service_providers[%d]", i)
-		d.checkID(at, sp.ID, seen)
-		d.checkSource(at+".metadata", sp.Metadata)
-		d.oneOf(at+".name_id.format", sp.NameID.Format, "", "persistent", "transient", "email", "unspecified")
-		d.knownAttribute(at+".name_id.source", sp.NameID.Source, names)
-		d.oneOf(at+".encrypt.mode", string(sp.Encrypt.Mode), "", "off", "if_available", "required")
-		if sp.ReleaseRequested && len(sp.Release) > 0 {
-			d.faultAt(at+".release_requested", "either release lists the attributes or release_requested lets the metadata decide, not both")
-		}
-		for j, r := range sp.Release {
-			rule := fmt.Sprintf("%s.release[%d]", at, j)
-			if r.Attribute == "" {
-				d.faultAt(rule, "attribute is missing")
-			}
-			d.knownAttribute(rule+".attribute", r.Attribute, names)
-			d.oneOf(rule+".name_format", r.NameFormat, "", "uri", "basic", "unspecified")
-			for k, glob := range r.Only {
-				if _, err := path.Match(glob, ""); err != nil {
-					d.faultAt(fmt.Sprintf("%s.only[%d]", rule, k), "%q is no pattern: %v", glob, err)
-				}
-			}
-		}
-	}
 }
 
 func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {

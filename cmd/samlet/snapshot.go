@@ -115,8 +115,10 @@ func nameIDFormat(s string) identity.Format {
 		return identity.FormatEmail
 	case "unspecified":
 		return identity.FormatUnspecified
+	case "", "none":
+		return ""
 	}
-	return ""
+	return identity.Format(s)
 }
 
 func (s *snapshot) loadParties(src *sources) {
@@ -139,28 +141,76 @@ func (s *snapshot) loadParties(src *sources) {
 func relyingParty(c ServiceProviderConfig, entityID identity.EntityID) identity.RelyingParty {
 	p := identity.RelyingParty{
 		ID: identity.RelyingPartyID(c.ID), EntityID: entityID, Name: c.Name, Disabled: c.Disabled,
-		NameID:           identity.NameIDRule{Format: nameIDFormat(c.NameID.Format), Source: identity.Name(c.NameID.Source)},
-		ReleaseRequested: c.ReleaseRequested,
+		Issuer: identity.EntityID(c.IDP.EntityID),
+		NameID: identity.NameIDRule{
+			Format: nameIDFormat(c.NameID.Format), Source: identity.Name(c.NameID.Source), None: c.NameID.Format == "none",
+			NameQualifier: c.NameID.NameQualifier, SPNameQualifier: c.NameID.SPNameQualifier,
+		},
+		SubjectID:        subjectIDRule(c.SubjectID),
+		ReleaseRequested: c.ReleaseRequested || c.ReleaseRequiredOnly, ReleaseRequired: c.ReleaseRequiredOnly,
+		Refusal: c.Access.Message, Consent: consentMode(c.Consent),
 		Sign: identity.SignRule{
 			Assertion: switchOf(c.Sign.Assertion), Response: switchOf(c.Sign.Response),
 			RequireRequests: switchOf(c.Sign.RequireSignedRequests),
+			Algorithm:       signAlgorithms[c.Sign.Algorithm], Key: c.IDP.SigningKey,
 		},
+		Encrypt:         encryptRule(c.Encrypt),
+		ExactAsMinimum:  c.AuthnContext.ExactAsMinimum,
 		SessionLifetime: time.Duration(c.Session.Lifetime),
+		IDPInitiated:    c.Session.IDPInitiated, ECP: c.ECP,
+		NoLogout: c.Session.SingleLogout != nil && !*c.Session.SingleLogout,
 	}
 	for _, r := range c.Release {
-		p.Release = append(p.Release, identity.ReleaseRule{
-			Attribute: identity.Name(r.Attribute), As: r.As, NameFormat: nameFormat(r.NameFormat), Only: r.Only,
-		})
-	}
-	switch c.Encrypt.Mode {
-	case "off":
-		p.Encrypt = identity.Never
-	case "required":
-		p.Encrypt = identity.Required
-	default:
-		p.Encrypt = identity.IfAvailable
+		p.Release = append(p.Release, releaseRule(r))
 	}
 	return p
+}
+
+func releaseRule(r ReleaseConfig) identity.ReleaseRule {
+	rule := identity.ReleaseRule{
+		Attribute: identity.Name(r.Attribute), Constant: r.Constant,
+		As: r.As, NameFormat: nameFormat(r.NameFormat), FriendlyName: r.FriendlyName,
+		Only: r.Only, First: r.First, Join: r.Join,
+	}
+	for _, s := range r.Sources {
+		rule.Sources = append(rule.Sources, sourceOf(s))
+	}
+	return rule
+}
+
+// sourceOf returns the origin of values by the name it has in config.yaml.
+func sourceOf(s string) identity.Source {
+	switch s {
+	case "operator":
+		return identity.SourceOperator
+	case "person":
+		return identity.SourcePerson
+	}
+	return identity.Source(s)
+}
+
+func subjectIDRule(s string) identity.SubjectIDRule {
+	switch s {
+	case "none":
+		return identity.SubjectIDNone
+	case "subject-id":
+		return identity.SubjectIDGeneral
+	case "pairwise-id":
+		return identity.SubjectIDPairwise
+	}
+	return identity.SubjectIDRequested
+}
+
+func consentMode(s string) identity.ConsentMode {
+	switch s {
+	case "first_use":
+		return identity.ConsentFirstUse
+	case "on_change":
+		return identity.ConsentOnChange
+	case "always":
+		return identity.ConsentAlways
+	}
+	return identity.ConsentNever
 }
 
 func switchOf(b *bool) identity.Switch {

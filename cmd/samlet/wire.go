@@ -242,7 +242,7 @@ func (h *house) buildTestPage(sh *shared, site *web.Web, parties *directory) (*a
 	if err != nil {
 		return nil, fmt.Errorf("reading the metadata of the test page: %w", err)
 	}
-	rp := identity.RelyingParty{ID: "samlet-test", EntityID: entity.EntityID, Name: "Test page", Encrypt: identity.Never}
+	rp := identity.RelyingParty{ID: "samlet-test", EntityID: entity.EntityID, Name: "Test page", Encrypt: identity.EncryptRule{Mode: identity.Never}}
 	for _, a := range h.snapshot.Catalogue.All() {
 		rp.Release = append(rp.Release, identity.ReleaseRule{Attribute: a.Name})
 	}
