@@ -94,6 +94,9 @@ type Key struct {
 	Signer      crypto.Signer    // RSA or ECDSA; set for Signing
 	Decrypter   crypto.Decrypter // RSA; set for Encryption
 	Certificate *x509.Certificate
+	// Hash is what signatures are made with. Zero means SHA-256, or for an ECDSA
+	// key the hash as strong as its curve; Ed25519 has its own.
+	Hash crypto.Hash
 }
 
 // Public returns the public key, or nil for the zero Key.

@@ -29,7 +29,7 @@ func (p *Provider) assertion(w *xmlsec.Writer, to addressee, a identity.Assertio
 		"ID", id,
 		"Version", "2.0",
 		"IssueInstant", xmlsec.FormatTime(to.now))
-	w.Element("saml:Issuer", string(p.cfg.EntityID))
+	w.Element("saml:Issuer", string(p.issuer(to.party)))
 	if sign {
 		w.SignatureSlot()
 	}

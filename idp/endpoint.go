@@ -38,7 +38,7 @@ func (p *Provider) ask(rq *authnRequest, party Party, acs string, msg binding.SA
 		return identity.AuthnRequest{}, fmt.Errorf("keeping the request: %w", err)
 	}
 	req := identity.AuthnRequest{
-		Issuer: p.cfg.EntityID, RelyingParty: party.ID, Audience: party.EntityID,
+		Issuer: p.issuer(party), RelyingParty: party.ID, Audience: party.EntityID,
 		Subject: rq.NameIDPolicy.Format, SPNameQualifier: rq.NameIDPolicy.SPNameQualifier, NoCreate: rq.NameIDPolicy.NoCreate,
 		Formats:    party.Metadata.SP.NameIDFormats,
 		ForceAuthn: rq.ForceAuthn, IsPassive: rq.IsPassive, Context: rq.RequestedAuthnContext,

@@ -12,6 +12,7 @@ import (
 	"github.com/crewjam/saml"
 
 	"github.com/samlet-id/samlet/binding"
+	"github.com/samlet-id/samlet/certs"
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/internal/web"
 	"github.com/samlet-id/samlet/internal/xmlsec"
@@ -121,6 +122,10 @@ func (p *Provider) success(to addressee, a identity.Assertion) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	key, err := p.signer(to.party)
+	if err != nil {
+		return nil, err
+	}
 	w, err := p.openResponse(to, signResponse)
 	if err != nil {
 		return nil, err
@@ -131,7 +136,7 @@ func (p *Provider) success(to addressee, a identity.Assertion) ([]byte, error) {
 			return nil, err
 		}
 	} else {
-		plain, err := p.assertionAlone(to, a, signAssertion)
+		plain, err := p.assertionAlone(to, a, key, signAssertion)
 		if err != nil {
 			return nil, err
 		}
@@ -143,17 +148,17 @@ func (p *Provider) success(to addressee, a identity.Assertion) ([]byte, error) {
 	if encryptTo != nil && !signResponse { // the signature is inside, and encrypted
 		return w.Bytes()
 	}
-	return w.Sign(p.cfg.Keys.Signing(), 0)
+	return w.Sign(key)
 }
 
 // assertionAlone writes the assertion as a document.
-func (p *Provider) assertionAlone(to addressee, a identity.Assertion, sign bool) ([]byte, error) {
+func (p *Provider) assertionAlone(to addressee, a identity.Assertion, key certs.Key, sign bool) ([]byte, error) {
 	w := xmlsec.NewWriter()
 	if err := p.assertion(w, to, a, sign); err != nil {
 		return nil, err
 	}
 	if sign {
-		return w.Sign(p.cfg.Keys.Signing(), 0)
+		return w.Sign(key)
 	}
 	return w.Bytes()
 }
@@ -162,13 +167,17 @@ func (p *Provider) assertionAlone(to addressee, a identity.Assertion, sign bool)
 // always signed, whatever the rule for assertions, so that nobody else can end a
 // person's login in our name.
 func (p *Provider) failure(to addressee, s status) ([]byte, error) {
+	key, err := p.signer(to.party)
+	if err != nil {
+		return nil, err
+	}
 	w, err := p.openResponse(to, true)
 	if err != nil {
 		return nil, err
 	}
 	s.write(w)
 	w.Close()
-	return w.Sign(p.cfg.Keys.Signing(), 0)
+	return w.Sign(key)
 }
 
 // openResponse writes a samlp:Response up to its Status (SAML Core 3.2.2).
@@ -184,7 +193,7 @@ func (p *Provider) openResponse(to addressee, sign bool) (*xmlsec.Writer, error)
 		"IssueInstant", xmlsec.FormatTime(to.now),
 		"Destination", to.state.ACS,
 		"InResponseTo", to.state.InResponseTo)
-	w.Element("saml:Issuer", string(p.cfg.EntityID))
+	w.Element("saml:Issuer", string(p.issuer(to.party)))
 	if sign {
 		w.SignatureSlot()
 	}

@@ -194,7 +194,7 @@ func (d *descriptor) close(w *xmlsec.Writer) ([]byte, error) {
 		}
 		return doc, nil
 	}
-	doc, err := w.Sign(*d.signWith, 0)
+	doc, err := w.Sign(*d.signWith)
 	if err != nil {
 		return nil, fmt.Errorf("writing metadata: %w", err)
 	}

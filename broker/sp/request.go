@@ -105,7 +105,7 @@ func (c *Connector) authnRequest(p pending, req identity.AuthnRequest, signed bo
 	}
 	w.Close()
 	if signed {
-		return w.Sign(c.cfg.Keys.Signing(), 0)
+		return w.Sign(c.cfg.Keys.Signing())
 	}
 	return w.Bytes()
 }

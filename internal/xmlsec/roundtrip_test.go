@@ -18,7 +18,7 @@ func TestWrittenIsVerified(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for kind, value := range hostile {
-				doc, err := response(true, true, value).Sign(key, 0)
+				doc, err := response(true, true, value).Sign(key)
 				if err != nil {
 					t.Fatalf("%s: %v", kind, err)
 				}

@@ -24,13 +24,12 @@ type scheme struct {
 	octets    int // of r and of s each; 0 for RSA
 }
 
-// schemeOf returns how k signs with h. A zero h means SHA-256, or for an ECDSA
-// key the hash as strong as its curve.
-func schemeOf(k certs.Key, h crypto.Hash) (scheme, error) {
+// schemeOf returns how k signs.
+func schemeOf(k certs.Key) (scheme, error) {
 	if k.Signer == nil || k.Use != certs.Signing {
 		return scheme{}, fmt.Errorf("key %q is not a signing key", k.ID)
 	}
-	sc := scheme{hash: h}
+	sc := scheme{hash: k.Hash}
 	family := ""
 	switch pub := k.Signer.Public().(type) {
 	case *rsa.PublicKey:
@@ -106,14 +105,14 @@ func (sc scheme) sign(k certs.Key, digest []byte) ([]byte, error) {
 // uses with k. The Redirect binding signs it together with the message, so it is
 // needed first (SAML Bindings 3.4.4.1).
 func SignatureAlgorithm(k certs.Key) (string, error) {
-	sc, err := schemeOf(k, 0)
+	sc, err := schemeOf(k)
 	return sc.signature, err
 }
 
 // SignDetached signs octets for the Redirect binding and returns the algorithm's
 // identifier and the signature, not yet in base64 (SAML Bindings 3.4.4.1).
 func SignDetached(k certs.Key, octets []byte) (alg string, sig []byte, err error) {
-	sc, err := schemeOf(k, 0)
+	sc, err := schemeOf(k)
 	if err != nil {
 		return "", nil, err
 	}
@@ -142,10 +141,9 @@ const (
 
 // Sign fills the places that SignatureSlot left, innermost first, since the
 // digest of a Response covers the signature of the Assertion in it; it returns
-// the document and ends the Writer. A zero h means SHA-256, or for an ECDSA key
-// the hash as strong as its curve. The KeyInfo holds the key's certificate, as a
+// the document and ends the Writer. The KeyInfo holds the key's certificate, as a
 // hint that no signature covers.
-func (w *Writer) Sign(k certs.Key, h crypto.Hash) ([]byte, error) {
+func (w *Writer) Sign(k certs.Key) ([]byte, error) {
 	defer w.end()
 	if err := w.complete(); err != nil {
 		return nil, err
@@ -153,7 +151,7 @@ func (w *Writer) Sign(k certs.Key, h crypto.Hash) ([]byte, error) {
 	if len(w.s.slots) == 0 {
 		return nil, errors.New("xmlsec: no element is to be signed")
 	}
-	sc, err := schemeOf(k, h)
+	sc, err := schemeOf(k)
 	if err != nil {
 		return nil, err
 	}

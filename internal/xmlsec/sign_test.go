@@ -107,8 +107,9 @@ func TestSign(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			key := signingKeys()[c.key]
+			key.Hash = c.hash
 			for kind, value := range hostile {
-				doc, err := response(c.response, c.assertion, value).Sign(key, c.hash)
+				doc, err := response(c.response, c.assertion, value).Sign(key)
 				if err != nil {
 					t.Fatalf("%s: %v", kind, err)
 				}
@@ -165,13 +166,14 @@ func TestSignNeedsASigningKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			doc, err := response(true, true, "a").Sign(c.key, c.hash)
+			c.key.Hash = c.hash
+			doc, err := response(true, true, "a").Sign(c.key)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %q, %v; want an error about %q", doc, err, c.want)
 			}
 		})
 	}
-	if _, err := response(false, false, "a").Sign(good, 0); err == nil {
+	if _, err := response(false, false, "a").Sign(good); err == nil {
 		t.Error("a document without a place for a signature was signed")
 	}
 }
@@ -219,7 +221,7 @@ func BenchmarkSign(b *testing.B) {
 			var whole, bare []time.Duration
 			for b.Loop() {
 				start := time.Now()
-				if _, err := response(layout[0], layout[1], "alice@example.test").Sign(key, 0); err != nil {
+				if _, err := response(layout[0], layout[1], "alice@example.test").Sign(key); err != nil {
 					b.Fatal(err)
 				}
 				whole = append(whole, time.Since(start))

@@ -20,7 +20,7 @@ import (
 //	w.SignatureSlot()
 //	…
 //	w.Close()
-//	octets, err := w.Sign(key, 0)
+//	octets, err := w.Sign(key)
 //
 // Names are written with the prefixes that the specifications use (saml, samlp, md, ds, …). Attributes
 // are alternating names and values, as in slog; an attribute with an empty value
