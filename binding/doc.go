@@ -1,6 +1,7 @@
-// Package binding carries protocol messages through a browser: it takes them
-// from a request and puts them into a redirect or a form, for the HTTP-Redirect
-// and HTTP-POST bindings (SAML Bindings 3.4 and 3.5) in both directions.
+// Package binding carries protocol messages: through a browser, it takes them
+// from a request and puts them into a redirect or a form, for the HTTP-Redirect,
+// HTTP-POST and HTTP-Artifact bindings (SAML Bindings 3.4 to 3.6) in both
+// directions; between servers, in SOAP 1.1 envelopes (3.2).
 //
 // It owns the encodings, the size limits and the signature over a query. It
 // does not know what a message says, where it may go, or whether it has to be
