@@ -15,10 +15,6 @@ import (
 // of its own (3.4.4.1). A query that location has already is kept, in front and
 // unsigned. An empty relayState is left out.
 func Redirect(location, param string, xml []byte, relayState string, key *certs.Key) (Message, error) {
-	u, err := url.Parse(location)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return Message{}, fmt.Errorf("redirecting to %q: not an http or https URL", location)
-	}
 	packed, err := deflate(xml)
 	if err != nil {
 		return Message{}, err
@@ -40,10 +36,19 @@ func Redirect(location, param string, xml []byte, relayState string, key *certs.
 		}
 		q.WriteString("&" + paramSignature + "=" + url.QueryEscape(base64.StdEncoding.EncodeToString(sig)))
 	}
+	return redirect(location, q.String())
+}
+
+// redirect returns a redirect to location with query behind the one that it has.
+func redirect(location, query string) (Message, error) {
+	u, err := url.Parse(location)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return Message{}, fmt.Errorf("redirecting to %q: not an http or https URL", location)
+	}
 	if u.RawQuery != "" {
 		u.RawQuery = strings.TrimSuffix(u.RawQuery, "&") + "&"
 	}
-	u.RawQuery += q.String()
+	u.RawQuery += query
 	u.Fragment, u.RawFragment = "", ""
 	return Message{URL: u.String()}, nil
 }
