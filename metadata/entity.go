@@ -19,6 +19,8 @@ type Entity struct {
 	SP            *SP           // nil unless the entity has this role for SAML 2.0
 	Organization  Organization
 	Contacts      []Contact
+	Attributes    []EntityAttribute // mdattr:EntityAttributes
+	Registration  Registration      // mdrpi:RegistrationInfo
 	Extensions    []*xmlsec.Element // the children of md:Extensions, kept as they are
 
 	// Findings are sentences for the operator about what was passed over, such

@@ -160,7 +160,7 @@ func (r *reader) pick(root *xmlsec.Element) (*xmlsec.Element, error) {
 	}
 	path := found[0]
 	for _, group := range path[:len(path)-1] {
-		if err := r.terms(group); err != nil {
+		if err := errors.Join(r.terms(group), r.extensions(group)); err != nil {
 			return nil, err
 		}
 	}
@@ -247,6 +247,9 @@ func (r *reader) entity(el *xmlsec.Element) error {
 		return err
 	}
 	r.e.Extensions = el.Child(xmlsec.NSMetadata, "Extensions").Elements()
+	if err := r.extensions(el); err != nil {
+		return err
+	}
 	var err error
 	if r.e.Organization, err = organization(el); err != nil {
 		return err
