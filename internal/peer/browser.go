@@ -2,15 +2,12 @@ package peer
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/net/html"
 )
 
 // Browser is a person's browser with JavaScript switched off. It keeps cookies
@@ -26,8 +23,18 @@ type Browser struct {
 	page      *Page
 
 	// Sent lists every request of the last Get, Click or Submit, redirects
-	// included, as "METHOD URL".
+	// included and those of frames left out, as "METHOD URL".
 	Sent []string
+
+	// Tamper, when it is set, may change each request of the window before it
+	// leaves, as an attacker would who holds the browser: the address, and the
+	// form of a POST (nil for any other).
+	Tamper func(u *url.URL, form url.Values)
+
+	// BlockThirdParty keeps every cookie of a frame's site from being sent and
+	// set where the page around it is of another site, as browsers do whose
+	// owners say so, and as some do anyway.
+	BlockThirdParty bool
 }
 
 // Fill says what a person types: form field name to value.
@@ -84,18 +91,7 @@ func (b *Browser) Submit(f *Form, fill Fill) *Page {
 		}
 	}
 	target := b.resolve(f.Action)
-	v := visit{method: f.Method, url: target, from: p}
-	if f.Method == http.MethodPost {
-		v.body = values.Encode()
-	} else {
-		q := *target
-		q.RawQuery = values.Encode()
-		v.url = &q
-	}
-	if p.formAction != nil {
-		v.allowed = p.formAction
-	}
-	return b.navigate(v)
+	return b.navigate(formVisit(p, f.Method, target, values))
 }
 
 // Walk opens an address and goes through a login as a person would: it presses
@@ -155,121 +151,6 @@ func (b *Browser) resolve(ref string) *url.URL {
 		b.t.Fatalf("%s refers to %q: %v", b.page.URL, ref, err)
 	}
 	return u
-}
-
-// visit is one navigation before its redirects are followed.
-type visit struct {
-	method  string
-	url     *url.URL
-	body    string
-	from    *Page    // nil when the person typed the address
-	allowed []string // form-action sources; nil allows everything
-}
-
-func (b *Browser) navigate(v visit) *Page {
-	b.t.Helper()
-	b.Sent = nil
-	origin := ""
-	if v.from != nil {
-		origin = originOf(v.from.URL)
-	}
-	for range 20 {
-		if v.allowed != nil && !formActionAllows(v.allowed, v.from.URL, v.url) {
-			b.t.Fatalf("the Content-Security-Policy of %s (form-action %s) blocks the form's way to %s",
-				v.from.URL, strings.Join(v.allowed, " "), v.url)
-		}
-		resp := b.do(v, origin)
-		next := b.redirect(resp, &v)
-		if next == nil {
-			b.page = b.read(resp, v.url)
-			refresh := b.page.refresh()
-			if refresh == "" {
-				return b.page
-			}
-			origin = originOf(b.page.URL)
-			v = visit{method: http.MethodGet, url: b.resolve(refresh), from: b.page}
-			continue
-		}
-		if origin != "" && originOf(next) != originOf(v.url) {
-			if originOf(v.url) != origin {
-				origin = "null"
-			}
-		}
-		v.url = next
-	}
-	b.t.Fatalf("too many redirects: %s", strings.Join(b.Sent, "\n"))
-	return nil
-}
-
-func (b *Browser) do(v visit, origin string) *http.Response {
-	b.t.Helper()
-	b.Sent = append(b.Sent, v.method+" "+v.url.String())
-	req, err := http.NewRequestWithContext(b.t.Context(), v.method, v.url.String(), strings.NewReader(v.body))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	req.Header.Set("User-Agent", "Mozilla/5.0 (a test's browser without JavaScript)")
-	req.Header.Set("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
-	req.Header.Set("Accept-Language", "en")
-	req.Header.Set("Sec-Fetch-Mode", "navigate")
-	req.Header.Set("Sec-Fetch-Dest", "document")
-	req.Header.Set("Sec-Fetch-Site", fetchSite(v.from, v.url))
-	if v.method == http.MethodPost {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		req.Header.Set("Origin", origin)
-	}
-	sameSite := v.from == nil || site(v.from.URL) == site(v.url)
-	if c := b.jar.header(v.url, v.method, sameSite); c != "" {
-		req.Header.Set("Cookie", c)
-	}
-	resp, err := b.transport.RoundTrip(req)
-	if err != nil {
-		b.t.Fatalf("%s %s: %v", v.method, v.url, err)
-	}
-	b.jar.store(v.url, resp.Cookies())
-	return resp
-}
-
-// redirect returns where an answer leads, or nil for a page. POST becomes GET
-// as browsers do it (Fetch 4.4, HTTP-redirect fetch).
-func (b *Browser) redirect(resp *http.Response, v *visit) *url.URL {
-	b.t.Helper()
-	location := resp.Header.Get("Location")
-	if location == "" {
-		return nil
-	}
-	switch resp.StatusCode {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther:
-		if v.method == http.MethodPost {
-			v.method, v.body = http.MethodGet, ""
-		}
-	case http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-	default:
-		return nil
-	}
-	resp.Body.Close()
-	u, err := v.url.Parse(location)
-	if err != nil {
-		b.t.Fatalf("%s redirects to %q: %v", v.url, location, err)
-	}
-	return u
-}
-
-func (b *Browser) read(resp *http.Response, u *url.URL) *Page {
-	b.t.Helper()
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
-	if err != nil {
-		b.t.Fatalf("reading %s: %v", u, err)
-	}
-	p := &Page{URL: u, Status: resp.StatusCode, Header: resp.Header, Body: body}
-	p.formAction = formAction(resp.Header.Values("Content-Security-Policy"))
-	if strings.Contains(resp.Header.Get("Content-Type"), "html") {
-		if p.doc, err = html.Parse(strings.NewReader(string(body))); err != nil {
-			b.t.Fatalf("reading %s: %v", u, err)
-		}
-	}
-	return p
 }
 
 func fetchSite(from *Page, to *url.URL) string {

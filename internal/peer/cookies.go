@@ -5,7 +5,18 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
+)
+
+// rule says which cookies a request carries and may set.
+type rule int
+
+const (
+	ruleSameSite   rule = iota // all of them
+	ruleCrossSite              // in the window, led there by another site
+	ruleThirdParty             // in a frame of another site: those that say None
+	ruleBlocked                // the same, where the person blocks them
 )
 
 // laxUnsafe is Chromium's allowance: a cookie that names no SameSite counts as
@@ -13,9 +24,11 @@ import (
 // that say Lax never do, and those are the ones we set.
 const laxUnsafe = 2 * time.Minute
 
-// jar keeps cookies. The standard library's jar knows nothing of SameSite.
+// jar keeps cookies. The standard library's jar knows nothing of SameSite. Frames
+// use it side by side.
 type jar struct {
 	now     func() time.Time
+	mu      sync.Mutex
 	cookies []stored
 }
 
@@ -37,10 +50,15 @@ func trustworthy(u *url.URL) bool {
 	return u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func (j *jar) store(u *url.URL, cookies []*http.Cookie) {
+func (j *jar) store(u *url.URL, cookies []*http.Cookie, r rule) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	for _, c := range cookies {
 		if c.Secure && !trustworthy(u) || c.SameSite == http.SameSiteNoneMode && !c.Secure {
 			continue // Browsers drop these without a word.
+		}
+		if r == ruleBlocked || r == ruleThirdParty && c.SameSite != http.SameSiteNoneMode {
+			continue // These too.
 		}
 		if c.Path == "" || c.Path[0] != '/' {
 			c.Path = u.Path[:max(1, strings.LastIndexByte(u.Path, '/'))]
@@ -76,9 +94,10 @@ func (j *jar) put(s stored) {
 	}
 }
 
-// header is the Cookie header of one request. sameSite tells whether the page
-// that leads there is of the same site as the target.
-func (j *jar) header(u *url.URL, method string, sameSite bool) string {
+// header is the Cookie header of one request.
+func (j *jar) header(u *url.URL, method string, r rule) string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	var sent []string
 	safe := method == http.MethodGet || method == http.MethodHead
 	for _, c := range j.cookies {
@@ -88,24 +107,29 @@ func (j *jar) header(u *url.URL, method string, sameSite bool) string {
 		if !c.ends.IsZero() && !c.ends.After(j.now()) {
 			continue
 		}
-		if !sameSite {
-			switch c.SameSite {
-			case http.SameSiteNoneMode:
-			case http.SameSiteStrictMode:
-				continue
-			case http.SameSiteLaxMode:
-				if !safe {
-					continue
-				}
-			default:
-				if !safe && j.now().Sub(c.set) > laxUnsafe {
-					continue
-				}
-			}
+		if !r.sends(c, safe, j.now()) {
+			continue
 		}
 		sent = append(sent, c.Name+"="+c.Value)
 	}
 	return strings.Join(sent, "; ")
+}
+
+// sends tells whether a cookie goes along. safe is a GET or HEAD.
+func (r rule) sends(c stored, safe bool, now time.Time) bool {
+	switch {
+	case r == ruleSameSite:
+		return true
+	case r == ruleBlocked:
+		return false
+	case c.SameSite == http.SameSiteNoneMode:
+		return true
+	case r == ruleThirdParty || c.SameSite == http.SameSiteStrictMode:
+		return false
+	case c.SameSite == http.SameSiteLaxMode:
+		return safe
+	}
+	return safe || now.Sub(c.set) <= laxUnsafe
 }
 
 // pathMatches is RFC 6265 5.1.4.

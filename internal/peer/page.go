@@ -16,9 +16,11 @@ type Page struct {
 	Status int
 	Header http.Header
 	Body   []byte
+	Frames []*Frame // its iframes, once they have ended
 
 	doc        *html.Node // nil when it is not HTML
-	formAction []string   // nil: unrestricted
+	formAction []string   // sources of the directive; nil: unrestricted
+	frameSrc   []string   // likewise
 }
 
 // Form is a form of a page.
@@ -46,18 +48,6 @@ func (p *Page) Text() string {
 func (p *Page) Title() string {
 	for _, n := range p.all("title") {
 		return textOf(n)
-	}
-	return ""
-}
-
-// refresh is where the page leads by itself (HTML 4.2.5.3, http-equiv refresh),
-// or "".
-func (p *Page) refresh() string {
-	for _, n := range p.all("meta") {
-		if strings.EqualFold(attr(n, "http-equiv"), "refresh") {
-			_, target, _ := strings.Cut(attr(n, "content"), "url=")
-			return target
-		}
 	}
 	return ""
 }
@@ -245,27 +235,29 @@ func textOf(n *html.Node) string {
 	return strings.Join(words, " ")
 }
 
-// formAction returns the sources of the form-action directives, nil when none
-// restricts it. default-src does not stand in for form-action (CSP3 6.4.1).
-func formAction(policies []string) []string {
-	var sources []string
-	for _, policy := range policies {
-		for directive := range strings.SplitSeq(policy, ";") {
-			words := strings.Fields(directive)
-			if len(words) > 0 && strings.EqualFold(words[0], "form-action") {
-				sources = append([]string{}, words[1:]...)
+// directive returns the sources of the first of the directives that a policy has,
+// nil when none restricts it. default-src stands in for frame-src and never for
+// form-action or frame-ancestors (CSP3 6.4), so the caller names what counts.
+func directive(policies []string, names ...string) []string {
+	for _, name := range names {
+		for _, policy := range policies {
+			for d := range strings.SplitSeq(policy, ";") {
+				words := strings.Fields(d)
+				if len(words) > 0 && strings.EqualFold(words[0], name) {
+					return append([]string{}, words[1:]...)
+				}
 			}
 		}
 	}
-	return sources
+	return nil
 }
 
-// formActionAllows knows 'self', schemes, and origins with or without a path,
-// which is all that a login page has use for. An empty list allows nothing.
-func formActionAllows(sources []string, page, target *url.URL) bool {
+// sourcesAllow knows 'self', schemes, and origins with or without a path, which
+// is all that a login page has use for. An empty list allows nothing.
+func sourcesAllow(sources []string, self, target *url.URL) bool {
 	for _, s := range sources {
 		switch {
-		case s == "'self'" && originOf(page) == originOf(target),
+		case s == "'self'" && originOf(self) == originOf(target),
 			s == "*", s == target.Scheme+":", s == originOf(target),
 			strings.HasPrefix(target.String(), s) && strings.Count(s, "/") > 2:
 			return true
