@@ -113,12 +113,20 @@ type Sessions interface {
 	Create(ctx context.Context, token string, s identity.Session) error
 	// Get finds by token; KindNotFound when it is over at now.
 	Get(ctx context.Context, token string, now time.Time) (identity.Session, error)
+	// ByID finds by ID, be it over or not.
+	ByID(ctx context.Context, id identity.SessionID) (identity.Session, error)
+	// List returns up to limit sessions with IDs after the given one, in ID
+	// order, those that are over and not yet swept included.
+	List(ctx context.Context, after identity.SessionID, limit int) ([]identity.Session, error)
 	// Delete ends the session and drops its participants.
 	Delete(ctx context.Context, id identity.SessionID) error
 	// Join adds or replaces a participant, by session and relying party.
 	Join(ctx context.Context, p identity.Participant) error
 	// Participants lists them in the order of their latest assertions.
 	Participants(ctx context.Context, id identity.SessionID) ([]identity.Participant, error)
+	// Known lists the participants of all sessions whose relying party knows
+	// the person by that subject, whatever its format, the oldest assertion first.
+	Known(ctx context.Context, rp identity.RelyingPartyID, subject string) ([]identity.Participant, error)
 	// OfRecord lists a record's sessions, newest first, those that are over
 	// and not yet swept included.
 	OfRecord(ctx context.Context, id identity.RecordID) ([]identity.Session, error)
@@ -129,9 +137,12 @@ type Purpose string
 
 // The purposes in use.
 const (
-	PurposeLogin  Purpose = "login"  // a login transaction
-	PurposeParked Purpose = "parked" // a message kept over a 303
-	PurposeReplay Purpose = "replay" // the ID of a message that was consumed
+	PurposeLogin    Purpose = "login"    // a login transaction
+	PurposeParked   Purpose = "parked"   // a message kept over a 303
+	PurposeReplay   Purpose = "replay"   // the ID of a message that was consumed
+	PurposeArtifact Purpose = "artifact" // a message that an artifact stands for
+	PurposeLogout Purpose = "logout" // a logout that goes round the relying parties
+	PurposeTold   Purpose = "told"   // a message of that logout, which waits for its answer
 )
 
 // Ticket is short-lived state of one shape: a login transaction, a request ID,

@@ -65,6 +65,46 @@ FROM sessions WHERE token = $1 AND not_after > $2`, hashed(token), micros(now))
 	return v, nil
 }
 
+// ByID implements store.Sessions.
+func (s sessions) ByID(ctx context.Context, id identity.SessionID) (identity.Session, error) {
+	var v identity.Session
+	found, err := s.c.one(ctx, sessionColumns(&v), `
+SELECT id, record, class, methods, aal, instant, authorities, connection,
+	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
+	upstream_index, created, not_after
+FROM sessions WHERE id = $1`, id)
+	if err != nil {
+		return identity.Session{}, err
+	}
+	if !found {
+		return identity.Session{}, notFound("session")
+	}
+	return v, nil
+}
+
+// List implements store.Sessions.
+func (s sessions) List(ctx context.Context, after identity.SessionID, limit int) ([]identity.Session, error) {
+	var out []identity.Session
+	err := s.c.all(ctx, appendSession(&out), `
+SELECT id, record, class, methods, aal, instant, authorities, connection,
+	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
+	upstream_index, created, not_after
+FROM sessions WHERE id > $1 ORDER BY id LIMIT $2`, after, int64(limit))
+	return out, err
+}
+
+// appendSession scans each row into one more session of out.
+func appendSession(out *[]identity.Session) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
+		var v identity.Session
+		if err := rows.Scan(sessionColumns(&v)...); err != nil {
+			return err
+		}
+		*out = append(*out, v)
+		return nil
+	}
+}
+
 // Delete implements store.Sessions.
 func (s sessions) Delete(ctx context.Context, id identity.SessionID) error {
 	_, err := s.c.exec(ctx, `DELETE FROM sessions WHERE id = $1`, id)
@@ -88,7 +128,24 @@ ON CONFLICT (session, relying_party) DO UPDATE SET
 // Participants implements store.Sessions.
 func (s sessions) Participants(ctx context.Context, id identity.SessionID) ([]identity.Participant, error) {
 	var out []identity.Participant
-	err := s.c.all(ctx, func(rows *sql.Rows) error {
+	err := s.c.all(ctx, appendParticipant(&out), `
+SELECT session, relying_party, audience, issuer, subject, format, name_qualifier, sp_name_qualifier, session_index, at
+FROM participants WHERE session = $1 ORDER BY at, relying_party`, id)
+	return out, err
+}
+
+// Known implements store.Sessions.
+func (s sessions) Known(ctx context.Context, rp identity.RelyingPartyID, subject string) ([]identity.Participant, error) {
+	var out []identity.Participant
+	err := s.c.all(ctx, appendParticipant(&out), `
+SELECT session, relying_party, audience, issuer, subject, format, name_qualifier, sp_name_qualifier, session_index, at
+FROM participants WHERE subject = $1 AND relying_party = $2 ORDER BY at, session`, subject, rp)
+	return out, err
+}
+
+// appendParticipant scans each row into one more participant of out.
+func appendParticipant(out *[]identity.Participant) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
 		var v identity.Participant
 		p := &v.Principal
 		err := rows.Scan(&v.Session, &v.RelyingParty, &v.Audience, &p.Issuer, &p.Subject, &p.Format,
@@ -96,25 +153,15 @@ func (s sessions) Participants(ctx context.Context, id identity.SessionID) ([]id
 		if err != nil {
 			return err
 		}
-		out = append(out, v)
+		*out = append(*out, v)
 		return nil
-	}, `
-SELECT session, relying_party, audience, issuer, subject, format, name_qualifier, sp_name_qualifier, session_index, at
-FROM participants WHERE session = $1 ORDER BY at, relying_party`, id)
-	return out, err
+	}
 }
 
 // OfRecord implements store.Sessions.
 func (s sessions) OfRecord(ctx context.Context, id identity.RecordID) ([]identity.Session, error) {
 	var out []identity.Session
-	err := s.c.all(ctx, func(rows *sql.Rows) error {
-		var v identity.Session
-		if err := rows.Scan(sessionColumns(&v)...); err != nil {
-			return err
-		}
-		out = append(out, v)
-		return nil
-	}, `
+	err := s.c.all(ctx, appendSession(&out), `
 SELECT id, record, class, methods, aal, instant, authorities, connection,
 	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
 	upstream_index, created, not_after

@@ -84,6 +84,26 @@ func testSessions(t *testing.T, s store.Store) {
 		})
 	}
 	ofRecord("OfRecord", second, first)
+	view(t, s, func(tx *store.Tx) error {
+		got, err := tx.Sessions.ByID(ctx, "s1")
+		if diff := cmp.Diff(first, got); diff != "" || err != nil {
+			t.Errorf("ByID: %v (-want +got):\n%s", err, diff)
+		}
+		_, err = tx.Sessions.ByID(ctx, "token 1")
+		wantKind(t, "ByID with a token", err, identity.KindNotFound)
+		var pages [][]identity.Session
+		for _, after := range []identity.SessionID{"", "s2", "s3"} {
+			page, err := tx.Sessions.List(ctx, after, 2)
+			if err != nil {
+				return err
+			}
+			pages = append(pages, page)
+		}
+		if diff := cmp.Diff([][]identity.Session{{first, second}, {other}, nil}, pages); diff != "" {
+			t.Errorf("pages of List (-want +got):\n%s", diff)
+		}
+		return nil
+	})
 	update(t, s, func(tx *store.Tx) error {
 		if err := tx.Sessions.Delete(ctx, "none"); err != nil {
 			return err
@@ -138,6 +158,36 @@ func testParticipants(t *testing.T, s store.Store) {
 		})
 	}
 	check("after Join", b, a)
+	elsewhere := participant("a", start)
+	elsewhere.Session, elsewhere.Principal.Format = "s2", identity.FormatTransient
+	update(t, s, func(tx *store.Tx) error { return tx.Sessions.Join(ctx, elsewhere) })
+	view(t, s, func(tx *store.Tx) error {
+		for _, c := range []struct {
+			name, subject string
+			rp            identity.RelyingPartyID
+			want          []identity.Participant
+		}{
+			{"in two sessions", "pairwise", "a", []identity.Participant{elsewhere, a}},
+			{"the same subject at another relying party", "pairwise", "b", []identity.Participant{b}},
+			{"another subject", "Pairwise", "a", nil},
+			{"another relying party", "pairwise", "c", nil},
+		} {
+			got, err := tx.Sessions.Known(ctx, c.rp, c.subject)
+			if err != nil {
+				return err
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("Known %s (-want +got):\n%s", c.name, diff)
+			}
+		}
+		return nil
+	})
+	update(t, s, func(tx *store.Tx) error {
+		if err := tx.Sessions.Delete(ctx, "s2"); err != nil {
+			return err
+		}
+		return tx.Sessions.Create(ctx, "token s2", session("s2", "r1", start, start.Add(time.Hour)))
+	})
 	b.At, b.Index, b.Principal.Subject = start.Add(time.Hour), "_2", "other"
 	update(t, s, func(tx *store.Tx) error { return tx.Sessions.Join(ctx, b) })
 	check("after a second Join", a, b)
