@@ -13,6 +13,7 @@ import (
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/idp"
 	"github.com/samlet-id/samlet/internal/web"
+	"github.com/samlet-id/samlet/store/sqlstore"
 	"github.com/samlet-id/samlet/templates"
 )
 
@@ -52,6 +53,11 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
+	db, err := sqlstore.Open(context.Background(), sqlstore.Config{Driver: sqlstore.DriverSQLite, DSN: sqlstore.Memory})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	log := slog.New(slog.DiscardHandler)
 	w, err := web.New(web.Config{Pages: pages, Log: log, BaseURL: base, Rand: rand.Reader})
 	if err != nil {
@@ -63,7 +69,7 @@ func Example() {
 		Party: func(context.Context, identity.EntityID) (idp.Party, error) {
 			return idp.Party{}, &identity.Error{Kind: identity.KindNotFound, Code: "sp.unknown"}
 		},
-		Authenticator: somebody{}, Keys: keys, Catalogue: catalogue, Web: w, Log: log, Now: time.Now, Rand: rand.Reader,
+		Authenticator: somebody{}, Store: db, Keys: keys, Catalogue: catalogue, Web: w, Log: log, Now: time.Now, Rand: rand.Reader,
 	})
 	if err != nil {
 		fmt.Println(err)

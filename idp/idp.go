@@ -14,6 +14,7 @@ import (
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/internal/web"
 	"github.com/samlet-id/samlet/metadata"
+	"github.com/samlet-id/samlet/store"
 )
 
 // Authenticator answers an AuthnRequest: it finds out who is at the browser and
@@ -47,6 +48,7 @@ type Config struct {
 	// asked once or twice a login and safe for concurrent use.
 	Party         func(context.Context, identity.EntityID) (Party, error)
 	Authenticator Authenticator
+	Store         store.Store // keeps messages that artifacts stand for
 	Keys          *certs.Ring
 	Catalogue     *identity.Catalogue
 	Web           *web.Web
@@ -89,6 +91,8 @@ func New(cfg Config) (*Provider, error) {
 		return nil, errors.New("idp: EntityID is required")
 	case cfg.Party == nil || cfg.Authenticator == nil:
 		return nil, errors.New("idp: Party and Authenticator are required")
+	case cfg.Store == nil:
+		return nil, errors.New("idp: Store is required")
 	case cfg.Keys == nil || cfg.Catalogue == nil:
 		return nil, errors.New("idp: Keys and Catalogue are required")
 	case cfg.Web == nil || cfg.Log == nil:

@@ -31,6 +31,7 @@ func TestNewRefuses(t *testing.T) {
 		"no entityID":      {func(c *idp.Config) { c.EntityID = "" }, "EntityID"},
 		"no parties":       {func(c *idp.Config) { c.Party = nil }, "Party"},
 		"no authenticator": {func(c *idp.Config) { c.Authenticator = nil }, "Authenticator"},
+		"no store":         {func(c *idp.Config) { c.Store = nil }, "Store"},
 		"no keys":          {func(c *idp.Config) { c.Keys = nil }, "Keys"},
 		"no pages":         {func(c *idp.Config) { c.Web = nil }, "Web"},
 	} {

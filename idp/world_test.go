@@ -32,6 +32,7 @@ import (
 	"github.com/samlet-id/samlet/internal/web"
 	"github.com/samlet-id/samlet/internal/xmlsec"
 	"github.com/samlet-id/samlet/metadata"
+	"github.com/samlet-id/samlet/store/sqlstore"
 	"github.com/samlet-id/samlet/templates"
 )
 
@@ -141,6 +142,7 @@ func newWorld(t testing.TB, edit func(string) string, configure func(*idp.Config
 		t.Fatal(err)
 	}
 	cfg := idp.Config{
+		Store:    newStore(t),
 		EntityID: entityID, BaseURL: "https://login.example.test",
 		Party: func(_ context.Context, id identity.EntityID) (idp.Party, error) {
 			if id != w.party.EntityID {
@@ -164,6 +166,21 @@ func newWorld(t testing.TB, edit func(string) string, configure func(*idp.Config
 	w.Mount(mux)
 	w.handler = cfg.Web.Middleware(mux, w.CrossSitePosts())
 	return w
+}
+
+// newStore opens a store that lives in memory and as long as the test.
+func newStore(t testing.TB) *sqlstore.Store {
+	t.Helper()
+	s, err := sqlstore.Open(t.Context(), sqlstore.Config{Driver: sqlstore.DriverSQLite, DSN: sqlstore.Memory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
 }
 
 // newParty reads the service provider's metadata after edit.

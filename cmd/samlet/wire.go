@@ -190,7 +190,7 @@ func buildIDP(snap *snapshot, sh *shared, site *web.Web, auth *login.Authenticat
 	}
 	return idp.New(idp.Config{
 		EntityID: identity.EntityID(cfg.IDP.EntityID), BaseURL: cfg.Server.BaseURL, Party: parties.party, Authenticator: auth,
-		Keys: snap.Keys, Catalogue: snap.Catalogue, Web: site, Log: sh.log, RequireSignedRequests: cfg.IDP.WantAuthnRequestsSigned,
+		Store: sh.store, Keys: snap.Keys, Catalogue: snap.Catalogue, Web: site, Log: sh.log, RequireSignedRequests: cfg.IDP.WantAuthnRequestsSigned,
 		Metadata: settings,
 		Now:      time.Now, Rand: rand.Reader,
 	})

@@ -38,7 +38,7 @@ var plan = map[string][]string{
 	"broker": {"identity", "store", "binding"},
 	"login":  {"identity", "store", "binding", "templates", "internal/web"},
 
-	"idp":            {"identity", "binding", "metadata", "certs", "internal/xmlsec", "internal/web", "templates"},
+	"idp":            {"identity", "store", "binding", "metadata", "certs", "internal/xmlsec", "internal/web", "templates"},
 	"broker/sp":      {"identity", "broker", "store", "binding", "metadata", "certs", "internal/xmlsec"},
 	"login/password": {"identity", "login", "store", "templates"},
 	"store/sqlstore": {"identity", "store"},
