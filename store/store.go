@@ -141,8 +141,8 @@ const (
 	PurposeParked   Purpose = "parked"   // a message kept over a 303
 	PurposeReplay   Purpose = "replay"   // the ID of a message that was consumed
 	PurposeArtifact Purpose = "artifact" // a message that an artifact stands for
-	PurposeLogout Purpose = "logout" // a logout that goes round the relying parties
-	PurposeTold   Purpose = "told"   // a message of that logout, which waits for its answer
+	PurposeLogout   Purpose = "logout"   // a logout that goes round the relying parties
+	PurposeTold     Purpose = "told"     // a message of that logout, which waits for its answer
 )
 
 // Ticket is short-lived state of one shape: a login transaction, a request ID,
