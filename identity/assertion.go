@@ -12,8 +12,20 @@ type SessionID string
 type Assertion struct {
 	Principal  Principal
 	Context    AuthnContext
-	Attributes Attributes
-	Session    SessionID // SessionIndex, sid
-	NotAfter   time.Time // SessionNotOnOrAfter; zero means that no bound was stated
-	Consent    string    // a consent identifier of SAML Core 8.4; empty: nothing is said
+	Attributes Attributes // what is known; empty once it is decided what leaves
+	Released   []Released // what leaves, at the last station alone: one for each attribute on the wire
+	Lacking    []Name     // what the relying party says it cannot do without, and is not told
+	Session    SessionID  // SessionIndex, sid
+	NotAfter   time.Time  // SessionNotOnOrAfter; zero means that no bound was stated
+	Consent    string     // a consent identifier of SAML Core 8.4; empty: nothing is said
+}
+
+// Released is one attribute as it leaves towards one relying party. No two of an
+// assertion go by the same name.
+type Released struct {
+	Attribute    Name       // by our name; empty for what no attribute of the catalogue says
+	As           string     // on the wire; empty: as the catalogue calls Attribute there
+	NameFormat   NameFormat // of As; empty: NameFormatURI if As is a URI, else NameFormatBasic
+	FriendlyName string     // empty: the catalogue's
+	Values       []string   // at least one
 }

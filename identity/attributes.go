@@ -22,6 +22,15 @@ const (
 	Groups      Name = "groups"
 	Phone       Name = "phone_number"
 	Locale      Name = "locale"
+
+	Organization      Name = "organization"
+	HomeOrganization  Name = "schac_home_organization"
+	PrincipalName     Name = "eduperson_principal_name"
+	Affiliation       Name = "eduperson_affiliation"
+	ScopedAffiliation Name = "eduperson_scoped_affiliation"
+	Entitlement       Name = "eduperson_entitlement"
+	Assurance         Name = "eduperson_assurance"
+	ORCID             Name = "eduperson_orcid"
 )
 
 // Attributes are named lists of values. An empty list and an absent name mean
@@ -89,8 +98,8 @@ type Catalogue struct {
 }
 
 // DefaultAttributes returns the built-in catalogue rows: the attributes of
-// inetOrgPerson (RFC 2798) and eduMember under the OIDs of the SAML X.500/LDAP
-// attribute profile.
+// inetOrgPerson (RFC 2798), eduMember, eduPerson and SCHAC under the OIDs of the
+// SAML X.500/LDAP attribute profile.
 func DefaultAttributes() []Attribute {
 	return []Attribute{
 		{Name: Mail, Label: "E-mail", Type: "email", SAMLName: "urn:oid:0.9.2342.19200300.100.1.3", FriendlyName: "mail", OIDCClaim: "email", LDAP: "mail"},
@@ -101,15 +110,33 @@ func DefaultAttributes() []Attribute {
 		{Name: Groups, Label: "Groups", Type: "string_list", SAMLName: "urn:oid:1.3.6.1.4.1.5923.1.5.1.1", FriendlyName: "isMemberOf", OIDCClaim: "groups", LDAP: "memberOf"},
 		{Name: Phone, Label: "Phone", Type: "string", SAMLName: "urn:oid:2.5.4.20", FriendlyName: "telephoneNumber", OIDCClaim: "phone_number", LDAP: "telephoneNumber"},
 		{Name: Locale, Label: "Language", Type: "string", SAMLName: "urn:oid:2.16.840.1.113730.3.1.39", FriendlyName: "preferredLanguage", OIDCClaim: "locale", LDAP: "preferredLanguage"},
+		{Name: Organization, Label: "Organization", Type: "string", SAMLName: "urn:oid:2.5.4.10", FriendlyName: "o", LDAP: "o"},
+		{Name: HomeOrganization, Label: "Home organization", Type: "string", SAMLName: "urn:oid:1.3.6.1.4.1.25178.1.2.9", FriendlyName: "schacHomeOrganization", OIDCClaim: "schac_home_organization", LDAP: "schacHomeOrganization"},
+		{Name: PrincipalName, Label: "Principal name", Type: "string", SAMLName: "urn:oid:1.3.6.1.4.1.5923.1.1.1.6", FriendlyName: "eduPersonPrincipalName", OIDCClaim: "eduperson_principal_name", LDAP: "eduPersonPrincipalName"},
+		{Name: Affiliation, Label: "Affiliation", Type: "string_list", SAMLName: "urn:oid:1.3.6.1.4.1.5923.1.1.1.1", FriendlyName: "eduPersonAffiliation", OIDCClaim: "eduperson_affiliation", LDAP: "eduPersonAffiliation"},
+		{Name: ScopedAffiliation, Label: "Affiliation with an organization", Type: "string_list", SAMLName: "urn:oid:1.3.6.1.4.1.5923.1.1.1.9", FriendlyName: "eduPersonScopedAffiliation", OIDCClaim: "eduperson_scoped_affiliation", LDAP: "eduPersonScopedAffiliation"},
+		{Name: Entitlement, Label: "Entitlements", Type: "string_list", SAMLName: "urn:oid:1.3.6.1.4.1.5923.1.1.1.7", FriendlyName: "eduPersonEntitlement", OIDCClaim: "eduperson_entitlement", LDAP: "eduPersonEntitlement"},
+		{Name: Assurance, Label: "Assurance", Type: "string_list", SAMLName: "urn:oid:1.3.6.1.4.1.5923.1.1.1.11", FriendlyName: "eduPersonAssurance", OIDCClaim: "eduperson_assurance", LDAP: "eduPersonAssurance"},
+		{Name: ORCID, Label: "ORCID", Type: "string", SAMLName: "urn:oid:1.3.6.1.4.1.5923.1.1.1.16", FriendlyName: "eduPersonOrcid", OIDCClaim: "eduperson_orcid", LDAP: "eduPersonOrcid"},
 	}
 }
 
+// core are the rows that the house itself relies on; the others of
+// DefaultAttributes give way to whoever claims their SAML name for another.
+const core = 8
+
 // NewCatalogue returns the catalogue of DefaultAttributes, in which each of
 // rows replaces the row of the same canonical name or is added. Two rows with
-// one SAML name are an error.
+// one SAML name are an error; but a built-in row on which nothing of ours relies
+// (organization and those of eduPerson and SCHAC) gives way to one of rows that
+// calls the same thing otherwise.
 func NewCatalogue(rows []Attribute) (*Catalogue, error) {
 	c := &Catalogue{byName: map[Name]int{}, bySAML: map[string]int{}}
-	for _, a := range append(DefaultAttributes(), rows...) {
+	builtIn := DefaultAttributes()
+	builtIn = append(builtIn[:core], slices.DeleteFunc(builtIn[core:], func(b Attribute) bool {
+		return slices.ContainsFunc(rows, func(r Attribute) bool { return r.SAMLName == b.SAMLName && r.Name != b.Name })
+	})...)
+	for _, a := range append(builtIn, rows...) {
 		if a.NameFormat == "" {
 			a.NameFormat = NameFormatURI
 		}

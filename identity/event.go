@@ -16,6 +16,10 @@ const (
 	EventRecordUpdated EventType = "record.updated"
 	EventRecordState   EventType = "record.state_changed"
 	EventLinkCreated   EventType = "link.created"
+
+	EventConsentGiven     EventType = "consent.given"
+	EventConsentWithdrawn EventType = "consent.withdrawn"
+	EventNameIDImported   EventType = "name_id.imported"
 )
 
 // Event is one line of the audit trail. It is written in the same Update as the

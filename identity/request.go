@@ -31,6 +31,7 @@ type AuthnRequest struct {
 	Scoping    Scoping      // through which upstreams the answer may come
 	Wanted     []Name       // the attributes asked for; nil means "as the release policy says"
 	Required   []Name       // those of Wanted that the relying party says it cannot do without
+	Only       Attributes   // of some of Wanted, the only values asked for (SAML Metadata 2.4.4.2)
 	Locales    []string     // BCP 47 tags, best first
 
 	Resume string // where the browser goes back to when the login has ended; a path of ours
