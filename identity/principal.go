@@ -19,6 +19,14 @@ const (
 	FormatEncrypted   Format = "urn:oasis:names:tc:SAML:2.0:nameid-format:encrypted"
 )
 
+// The subject identifier attributes (SAML Subject Identifier Attributes Profile
+// 3.3, 3.4). They are no formats of a NameID; stored beside those, the format
+// tells them apart.
+const (
+	FormatSubjectID  Format = "urn:oasis:names:tc:SAML:attribute:subject-id"
+	FormatPairwiseID Format = "urn:oasis:names:tc:SAML:attribute:pairwise-id"
+)
+
 // Principal names a person as one issuer knows them: (entityID, NameID) or
 // (iss, sub). A subject never travels without its issuer.
 type Principal struct {

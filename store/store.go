@@ -53,6 +53,7 @@ type Tx struct {
 	Links       Links
 	Credentials Credentials
 	NameIDs     NameIDs
+	Consents    Consents
 	Sessions    Sessions
 	Tickets     Tickets
 	Counters    Counters
@@ -105,6 +106,19 @@ type NameIDs interface {
 	Get(ctx context.Context, id identity.RecordID, p identity.Principal) (identity.NameID, error)
 	// BySubject finds by issuer, relying party, format and subject.
 	BySubject(ctx context.Context, p identity.Principal) (identity.NameID, error)
+	// OfRecord lists a record's identifiers, newest first.
+	OfRecord(ctx context.Context, id identity.RecordID) ([]identity.NameID, error)
+}
+
+// Consents keeps what people allowed relying parties to learn: at most one
+// consent of a record and relying party.
+type Consents interface {
+	// Put creates or replaces.
+	Put(ctx context.Context, c identity.Consent) error
+	Get(ctx context.Context, id identity.RecordID, rp identity.RelyingPartyID) (identity.Consent, error)
+	// OfRecord lists a record's consents, oldest first.
+	OfRecord(ctx context.Context, id identity.RecordID) ([]identity.Consent, error)
+	Delete(ctx context.Context, id identity.RecordID, rp identity.RelyingPartyID) error
 }
 
 // Sessions keeps login sessions. The token is the cookie's bearer value; only

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 
 	"github.com/samlet-id/samlet/identity"
 )
@@ -61,4 +62,20 @@ FROM name_ids WHERE subject = $1 AND sp_name_qualifier = $2 AND issuer = $3 AND 
 		return identity.NameID{}, notFound("name identifier")
 	}
 	return n, nil
+}
+
+// OfRecord implements store.NameIDs.
+func (s nameIDs) OfRecord(ctx context.Context, id identity.RecordID) ([]identity.NameID, error) {
+	var out []identity.NameID
+	err := s.c.all(ctx, func(rows *sql.Rows) error {
+		var n identity.NameID
+		if err := rows.Scan(nameIDColumns(&n)...); err != nil {
+			return err
+		}
+		out = append(out, n)
+		return nil
+	}, `
+SELECT record, issuer, sp_name_qualifier, format, subject, name_qualifier, created
+FROM name_ids WHERE record = $1 ORDER BY created DESC, issuer, sp_name_qualifier, format`, id)
+	return out, err
 }

@@ -47,6 +47,7 @@ func (c *conn) tx() *store.Tx {
 		Links:       links{c},
 		Credentials: credentials{c},
 		NameIDs:     nameIDs{c},
+		Consents:    consents{c},
 		Sessions:    sessions{c},
 		Tickets:     tickets{c},
 		Counters:    counters{c},

@@ -142,6 +142,14 @@ func testNameIDs(t *testing.T, s store.Store) {
 		if diff := cmp.Diff(one, got); diff != "" {
 			t.Errorf("BySubject (-want +got):\n%s", diff)
 		}
+		all, err := tx.NameIDs.OfRecord(ctx, "r2")
+		if err != nil {
+			return err
+		}
+		want := []identity.NameID{nameID("r2", us, app, identity.FormatPersistent, "x2")}
+		if diff := cmp.Diff(want, all); diff != "" {
+			t.Errorf("OfRecord (-want +got):\n%s", diff)
+		}
 		asked.Format = identity.FormatEmail
 		_, missing := tx.NameIDs.Get(ctx, "r1", asked)
 		wantKind(t, "Get in another format", missing, identity.KindNotFound)
@@ -161,6 +169,7 @@ func testReferences(t *testing.T, s store.Store) {
 		"link":        func(tx *store.Tx) error { return tx.Links.Create(ctx, identity.Link{Record: "nobody"}) },
 		"credential":  func(tx *store.Tx) error { return tx.Credentials.Put(ctx, identity.Credential{Record: "nobody"}) },
 		"name ID":     func(tx *store.Tx) error { return tx.NameIDs.Create(ctx, identity.NameID{Record: "nobody"}) },
+		"consent":     func(tx *store.Tx) error { return tx.Consents.Put(ctx, identity.Consent{Record: "nobody"}) },
 		"session":     func(tx *store.Tx) error { return tx.Sessions.Create(ctx, "t", identity.Session{Record: "nobody"}) },
 		"participant": func(tx *store.Tx) error { return tx.Sessions.Join(ctx, identity.Participant{Session: "none"}) },
 	} {

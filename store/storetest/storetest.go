@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(testing.TB) store.Store) {
 		{"links", testLinks},
 		{"credentials", testCredentials},
 		{"name identifiers", testNameIDs},
+		{"consents", testConsents},
 		{"sessions", testSessions},
 		{"participants", testParticipants},
 		{"references", testReferences},
