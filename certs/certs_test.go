@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -42,6 +43,8 @@ var generated = sync.OnceValue(func() map[string]made {
 		"signing":    {Use: certs.Signing},
 		"encryption": {Use: certs.Encryption},
 		"ecdsa":      {Use: certs.Signing, Algorithm: certs.ECDSAP256},
+		"p384":       {Use: certs.Signing, Algorithm: certs.ECDSAP384},
+		"ed25519":    {Use: certs.Signing, Algorithm: certs.Ed25519},
 	} {
 		cfg.ID, cfg.CommonName, cfg.Now, cfg.Rand = name, "login.example.test", now, rand.Reader
 		k, keyPEM, cert, err := certs.Generate(cfg)
@@ -62,6 +65,8 @@ func TestGenerate(t *testing.T) {
 		{"signing", "RSA 2048", x509.KeyUsageDigitalSignature},
 		{"encryption", "RSA 2048", x509.KeyUsageKeyEncipherment},
 		{"ecdsa", "ECDSA P-256", x509.KeyUsageDigitalSignature},
+		{"p384", "ECDSA P-384", x509.KeyUsageDigitalSignature},
+		{"ed25519", "Ed25519", x509.KeyUsageDigitalSignature},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -149,6 +154,7 @@ func TestLoadReadsWhatOpenSSLWrites(t *testing.T) {
 	openssl(t, "ecparam", "-name", "prime256v1", "-genkey", "-out", path("sec1")) // with EC PARAMETERS in front
 	openssl(t, "genrsa", "-out", path("small"), "1024")
 	openssl(t, "genpkey", "-algorithm", "ed25519", "-out", path("ed25519"))
+	openssl(t, "genpkey", "-algorithm", "ed448", "-out", path("ed448"))
 	openssl(t, "pkcs8", "-topk8", "-passout", "pass:secret", "-in", path("pkcs1"), "-out", path("encrypted"))
 	cert := func(key string) []byte {
 		return openssl(t, "req", "-x509", "-key", path(key), "-subj", "/CN=x", "-days", "1", "-passin", "pass:secret")
@@ -164,7 +170,9 @@ func TestLoadReadsWhatOpenSSLWrites(t *testing.T) {
 		{"sec1", "sec1", certs.Encryption, "only RSA"},
 		{"pkcs8", "sec1", certs.Signing, "another private key"},
 		{"small", "small", certs.Signing, "1024 bits"},
-		{"ed25519", "ed25519", certs.Signing, "neither RSA nor ECDSA"},
+		{"ed25519", "ed25519", certs.Signing, ""},
+		{"ed25519", "ed25519", certs.Encryption, "only RSA"},
+		{"ed448", "ed448", certs.Signing, "cannot be used"},
 		{"encrypted", "encrypted", certs.Signing, "passphrase"},
 	} {
 		keyPEM, err := os.ReadFile(path(tc.key))
@@ -191,6 +199,11 @@ func proveKey(t testing.TB, k certs.Key) {
 	t.Helper()
 	digest := sha256.Sum256([]byte("x"))
 	switch pub := k.Certificate.PublicKey.(type) {
+	case ed25519.PublicKey:
+		sig, err := k.Signer.Sign(rand.Reader, []byte("x"), crypto.Hash(0))
+		if err != nil || !ed25519.Verify(pub, []byte("x"), sig) {
+			t.Errorf("%v: the signature does not verify (%v)", k, err)
+		}
 	case *ecdsa.PublicKey:
 		sig, err := k.Signer.Sign(rand.Reader, digest[:], crypto.SHA256)
 		if err != nil || !ecdsa.VerifyASN1(pub, digest[:], sig) {
@@ -243,7 +256,10 @@ func TestRing(t *testing.T) {
 		key("old", "signing", certs.Retiring),
 		key("gone", "signing", certs.Retired),
 		key("next", "ecdsa", certs.Next),
+		key("own", "signing", certs.Dedicated),
+		key("ec", "ecdsa", certs.Active),
 		key("sig", "signing", certs.Active),
+		key("ed", "ed25519", certs.Active),
 		key("enc-old", "encryption", certs.Retiring),
 		key("enc", "encryption", certs.Active),
 	})
@@ -262,20 +278,35 @@ func TestRing(t *testing.T) {
 		got, want []string
 	}{
 		{"Signing", []string{r.Signing().ID}, []string{"sig"}},
-		{"Published(Signing): active first", ids(r.Published(certs.Signing)), []string{"sig", "next", "old"}},
+		{"ActiveSigning", ids(r.ActiveSigning()), []string{"sig", "ec", "ed"}},
+		{"Published(Signing): active first, RSA ahead", ids(r.Published(certs.Signing)), []string{"sig", "ec", "ed", "next", "old"}},
 		{"Published(Encryption)", ids(r.Published(certs.Encryption)), []string{"enc", "enc-old"}},
 		{"Encryption", ids(r.Encryption()), []string{"enc", "enc-old"}},
-		{"All", ids(r.All()), []string{"old", "gone", "next", "sig", "enc-old", "enc"}},
+		{"All", ids(r.All()), []string{"old", "gone", "next", "own", "ec", "sig", "ed", "enc-old", "enc"}},
 	} {
 		if diff := cmp.Diff(tc.want, tc.got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tc.what, diff)
 		}
 	}
+	for id, want := range map[string]bool{"own": true, "old": true, "next": true, "sig": true, "gone": false, "enc": false, "none": false} {
+		if k, ok := r.Named(id); ok != want || ok && k.ID != id {
+			t.Errorf("Named(%q): got %v, %t, want %t", id, k, ok, want)
+		}
+	}
+	alone, err := certs.NewRing([]certs.Key{key("own", "signing", certs.Dedicated), key("ed", "ed25519", certs.Active), key("ec", "ecdsa", certs.Active)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := alone.Signing().ID; got != "ed" {
+		t.Errorf("Signing of a ring without active RSA: got %q, want the first", got)
+	}
 	sig := key("sig", "signing", certs.Active)
 	for name, keys := range map[string][]certs.Key{
 		"no keys":                       nil,
 		"no active signing key":         {key("n", "signing", certs.Next)},
-		"two active signing keys":       {sig, key("b", "ecdsa", certs.Active)},
+		"two active keys of one kind":   {sig, key("b", "ecdsa", certs.Active), key("c", "ecdsa", certs.Active)},
+		"only a dedicated key":          {key("own", "signing", certs.Dedicated)},
+		"dedicated to encryption":       {sig, key("b", "encryption", certs.Dedicated)},
 		"two active encryption keys":    {sig, key("b", "encryption", certs.Active), key("c", "encryption", certs.Active)},
 		"no active encryption key":      {sig, key("b", "encryption", certs.Next)},
 		"one id twice":                  {sig, key("sig", "encryption", certs.Active)},
@@ -345,7 +376,7 @@ func TestNamesRoundTrip(t *testing.T) {
 			t.Errorf("ParseUse(%q): got %v, %v", u, got, err)
 		}
 	}
-	for _, s := range []certs.State{certs.Next, certs.Active, certs.Retiring, certs.Retired} {
+	for _, s := range []certs.State{certs.Next, certs.Active, certs.Retiring, certs.Retired, certs.Dedicated} {
 		if got, err := certs.ParseState(s.String()); got != s || err != nil {
 			t.Errorf("ParseState(%q): got %v, %v", s, got, err)
 		}

@@ -3,6 +3,7 @@ package certs
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
@@ -22,6 +23,8 @@ type Algorithm int
 const (
 	RSA       Algorithm = iota
 	ECDSAP256           // thirty times faster to sign with; for peers that are known to verify it
+	ECDSAP384
+	Ed25519
 )
 
 // String returns the algorithm's name.
@@ -31,6 +34,10 @@ func (a Algorithm) String() string {
 		return "RSA"
 	case ECDSAP256:
 		return "ECDSA P-256"
+	case ECDSAP384:
+		return "ECDSA P-384"
+	case Ed25519:
+		return "Ed25519"
 	}
 	return "invalid"
 }
@@ -116,6 +123,11 @@ func (cfg *GenerateConfig) private() (crypto.Signer, error) {
 		return rsa.GenerateKey(cfg.Rand, cfg.Bits)
 	case ECDSAP256:
 		return ecdsa.GenerateKey(elliptic.P256(), cfg.Rand)
+	case ECDSAP384:
+		return ecdsa.GenerateKey(elliptic.P384(), cfg.Rand)
+	case Ed25519:
+		_, private, err := ed25519.GenerateKey(cfg.Rand)
+		return private, err
 	}
 	return nil, fmt.Errorf("unknown algorithm %d", cfg.Algorithm)
 }

@@ -3,6 +3,7 @@ package certs
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // fingerprints for people to compare, nothing relies on them
 	"crypto/sha256"
@@ -51,9 +52,12 @@ type State int
 // none of them.
 const (
 	Next     State = iota + 1 // published, not used for signing yet
-	Active                    // published and in use; exactly one per use
+	Active                    // published and in use; one for encryption, one of each algorithm for signing
 	Retiring                  // still published and accepted, no longer used for signing
 	Retired                   // kept on record only
+	// Dedicated is no step of that life: the key signs for those parties alone
+	// that name it, and is published to nobody else.
+	Dedicated
 )
 
 // String returns the state as config.yaml spells it.
@@ -67,18 +71,20 @@ func (s State) String() string {
 		return "retiring"
 	case Retired:
 		return "retired"
+	case Dedicated:
+		return "dedicated"
 	}
 	return "invalid"
 }
 
 // ParseState reads what State.String writes.
 func ParseState(s string) (State, error) {
-	for _, st := range []State{Next, Active, Retiring, Retired} {
+	for _, st := range []State{Next, Active, Retiring, Retired, Dedicated} {
 		if s == st.String() {
 			return st, nil
 		}
 	}
-	return 0, fmt.Errorf("key state %q is none of next, active, retiring, retired", s)
+	return 0, fmt.Errorf("key state %q is none of next, active, retiring, retired, dedicated", s)
 }
 
 // Key is one private key with its certificate. Exactly one of Signer and
@@ -91,7 +97,7 @@ type Key struct {
 	ID          string
 	Use         Use
 	State       State
-	Signer      crypto.Signer    // RSA or ECDSA; set for Signing
+	Signer      crypto.Signer    // RSA, ECDSA or Ed25519; set for Signing
 	Decrypter   crypto.Decrypter // RSA; set for Encryption
 	Certificate *x509.Certificate
 	// Hash is what signatures are made with. Zero means SHA-256, or for an ECDSA
@@ -111,15 +117,26 @@ func (k Key) Public() crypto.PublicKey {
 }
 
 // Algorithm names the public key's algorithm and size for people, such as
-// "RSA 2048" or "ECDSA P-256".
+// "RSA 2048", "ECDSA P-256" or "Ed25519".
 func (k Key) Algorithm() string {
 	switch p := k.Public().(type) {
 	case *rsa.PublicKey:
 		return fmt.Sprintf("RSA %d", p.N.BitLen())
 	case *ecdsa.PublicKey:
 		return "ECDSA " + p.Curve.Params().Name
+	case ed25519.PublicKey:
+		return "Ed25519"
 	}
 	return "none"
+}
+
+// kind is Algorithm without the size of an RSA key: peers that verify signatures
+// of one key verify those of any other key of its kind.
+func (k Key) kind() string {
+	if _, isRSA := k.Public().(*rsa.PublicKey); isRSA {
+		return RSA.String()
+	}
+	return k.Algorithm()
 }
 
 // PEM returns the certificate in PEM, as vendors ask for it, or nil for the

@@ -3,6 +3,7 @@ package certs
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -33,7 +34,7 @@ const (
 // Load makes a Key of a private key (PKCS#8, PKCS#1 or SEC 1) and a certificate,
 // both in PEM. In a chain the first certificate is taken. It refuses a
 // certificate of another key, keys below MinRSABits and MinECBits, algorithms
-// other than RSA and ECDSA, and anything but RSA for Encryption. Errors are of
+// other than RSA, ECDSA and Ed25519, and anything but RSA for Encryption. Errors are of
 // KindInvalid with code "key.invalid" or "key.mismatch".
 func Load(id string, use Use, state State, keyPEM, certPEM []byte) (Key, error) {
 	private, err := parsePrivate(keyPEM)
@@ -77,6 +78,9 @@ func (k Key) check() error {
 	if _, isRSA := public.(*rsa.PublicKey); k.Use == Encryption && !isRSA {
 		return invalid("The key %q cannot be used: %w.", k.ID, errEncryptionRSA)
 	}
+	if k.Use == Encryption && k.State == Dedicated {
+		return invalid("The key %q cannot be used: %w.", k.ID, errors.New("only signing keys can be dedicated"))
+	}
 	same, ok := public.(interface{ Equal(crypto.PublicKey) bool })
 	if !ok || !same.Equal(k.Certificate.PublicKey) {
 		return &identity.Error{
@@ -107,8 +111,13 @@ func CheckPublic(public crypto.PublicKey) error {
 			return fmt.Errorf("its curve %s has %d bits, at least %d are needed", p.Curve.Params().Name, p.Curve.Params().BitSize, MinECBits)
 		}
 		return nil
+	case ed25519.PublicKey:
+		if len(p) != ed25519.PublicKeySize {
+			return errors.New("its Ed25519 key is damaged")
+		}
+		return nil
 	}
-	return fmt.Errorf("its algorithm is neither RSA nor ECDSA (%T)", public)
+	return fmt.Errorf("its algorithm is none of RSA, ECDSA and Ed25519 (%T)", public)
 }
 
 func parsePrivate(b []byte) (crypto.Signer, error) {
@@ -134,7 +143,7 @@ func parsePrivate(b []byte) (crypto.Signer, error) {
 	}
 	signer, ok := parsed.(crypto.Signer)
 	if !ok {
-		return nil, fmt.Errorf("its algorithm is neither RSA nor ECDSA (%T)", parsed)
+		return nil, fmt.Errorf("its algorithm is none of RSA, ECDSA and Ed25519 (%T)", parsed)
 	}
 	return signer, nil
 }

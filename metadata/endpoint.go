@@ -2,7 +2,9 @@ package metadata
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/samlet-id/samlet/identity"
 )
@@ -19,13 +21,13 @@ func Find(endpoints []Endpoint, bindings ...string) (Endpoint, bool) {
 	return Endpoint{}, false
 }
 
-// responseEndpoints are those to which a Response can be sent: by HTTP-POST, the
-// one binding that is served for it. HTTP-Redirect must never carry one (SAML
+// responseEndpoints are those to which a Response can be sent: by one of the
+// served bindings. HTTP-Redirect must never carry one (SAML
 // Profiles 4.1.2), whatever the metadata says.
-func (sp *SP) responseEndpoints() []IndexedEndpoint {
+func (sp *SP) responseEndpoints(served []string) []IndexedEndpoint {
 	var found []IndexedEndpoint
 	for _, e := range sp.ACS {
-		if e.Binding == identity.BindingPOST {
+		if e.Binding != identity.BindingRedirect && slices.Contains(served, e.Binding) {
 			found = append(found, e)
 		}
 	}
@@ -36,21 +38,29 @@ func (sp *SP) responseEndpoints() []IndexedEndpoint {
 // (SAML Core 3.4.1): to the endpoint whose Location is url, octet for octet; or
 // to the one with that index; or, where the request names neither, to the
 // default of SAML Metadata 2.2.3. A request must not name both. An empty
-// protocolBinding leaves the binding to us.
+// protocolBinding leaves the binding to us. Served are the bindings by which a
+// Response can be sent, HTTP-POST alone if none is given; where one URL takes
+// several of them, the first of served counts.
 //
 // Errors are of KindInvalid with code "sp.acs_mismatch" if nothing that is
 // registered is named, "sp.acs_both", or "sp.binding" if the binding cannot
 // carry a Response here.
-func (sp *SP) AssertionConsumerService(url string, index *int, protocolBinding string) (Endpoint, error) {
+func (sp *SP) AssertionConsumerService(url string, index *int, protocolBinding string, served ...string) (Endpoint, error) {
 	if url != "" && index != nil {
 		return Endpoint{}, acsError("sp.acs_both",
 			"The application's request names its AssertionConsumerService twice.", "AssertionConsumerServiceURL and AssertionConsumerServiceIndex", "one of them")
 	}
-	if protocolBinding != "" && protocolBinding != identity.BindingPOST {
-		return Endpoint{}, acsError("sp.binding",
-			"The application asks for its answer in a way that is not supported.", protocolBinding, identity.BindingPOST)
+	if len(served) == 0 {
+		served = []string{identity.BindingPOST}
 	}
-	endpoints := sp.responseEndpoints()
+	if protocolBinding != "" {
+		if !slices.Contains(served, protocolBinding) {
+			return Endpoint{}, acsError("sp.binding",
+				"The application asks for its answer in a way that is not supported.", protocolBinding, strings.Join(served, " or "))
+		}
+		served = []string{protocolBinding}
+	}
+	endpoints := sp.responseEndpoints(served)
 	if url == "" && index == nil {
 		return defaultEndpoint(endpoints)
 	}
@@ -60,15 +70,17 @@ func (sp *SP) AssertionConsumerService(url string, index *int, protocolBinding s
 		}
 		return e.Location == url
 	}
-	for _, e := range endpoints {
-		if named(e) {
-			return e.Endpoint, nil
+	for _, binding := range served {
+		for _, e := range endpoints {
+			if named(e) && e.Binding == binding {
+				return e.Endpoint, nil
+			}
 		}
 	}
 	for _, e := range sp.ACS {
 		if named(e) {
 			return Endpoint{}, acsError("sp.binding",
-				"The application asks for its answer at an address that takes none by HTTP-POST.", e.Binding, identity.BindingPOST)
+				"The application asks for its answer at an address that takes none in a way that is served here.", e.Binding, strings.Join(served, " or "))
 		}
 	}
 	seen := url
@@ -89,7 +101,7 @@ func defaultEndpoint(endpoints []IndexedEndpoint) (Endpoint, error) {
 			}
 		}
 	}
-	return Endpoint{}, acsError("sp.acs_mismatch", "The application has no registered address for its answer.", "", "an AssertionConsumerService with HTTP-POST")
+	return Endpoint{}, acsError("sp.acs_mismatch", "The application has no registered address for its answer.", "", "an AssertionConsumerService with a binding that is served here")
 }
 
 // AttributeConsumingService returns the set of attributes that a request asks

@@ -34,6 +34,7 @@ var made = sync.OnceValue(func() keyring {
 		"next":       {Use: certs.Signing, State: certs.Next, ValidFor: time.Minute}, // an expired certificate
 		"encryption": {Use: certs.Encryption},
 		"ecdsa":      {Use: certs.Signing, Algorithm: certs.ECDSAP256},
+		"ed25519":    {Use: certs.Signing, Algorithm: certs.Ed25519},
 	} {
 		cfg.ID, cfg.CommonName, cfg.Rand = name, name+".example.test", rand.Reader
 		cfg.Now = func() time.Time { return now().AddDate(-1, 0, 0) }

@@ -102,7 +102,7 @@ func chain(t testing.TB) (ca, leaf, odd string, k crypto.PublicKey) {
 
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	signer, next, enc, ec := public("signer"), public("next"), public("encryption"), public("ecdsa")
+	signer, next, enc, ec, ed := public("signer"), public("next"), public("encryption"), public("ecdsa"), public("ed25519")
 	ca, leaf, odd, leafKey := chain(t)
 	x509Text := func(texts ...string) string {
 		return keyInfo("<ds:X509Data><ds:X509Certificate>" + strings.Join(texts, "</ds:X509Certificate><ds:X509Certificate>") + "</ds:X509Certificate></ds:X509Data>")
@@ -126,6 +126,8 @@ func TestKeys(t *testing.T) {
 		{"a bare RSA key", descriptor(signing, rsaKeyValue(signer.(*rsa.PublicKey))), keys(signer), nil, 0},
 		{"a bare ECDSA key", descriptor(signing, ecKeyValue(t, ec.(*ecdsa.PublicKey), "urn:oid:1.2.840.10045.3.1.7")), keys(ec), nil, 0},
 		{"a bare key in DER", descriptor(signing, derKeyValue(t, ec)), keys(ec), nil, 0},
+		{"Ed25519 in a certificate", descriptor(signing, x509Data("ed25519")), keys(ed), nil, 0},
+		{"Ed25519 in DER", descriptor(signing, derKeyValue(t, ed)), keys(ed), nil, 0},
 		{"certificate and bare key", descriptor(signing, keyInfo(x509Inner("signer")+strings.TrimSuffix(strings.TrimPrefix(rsaKeyValue(signer.(*rsa.PublicKey)), "<ds:KeyInfo>"), "</ds:KeyInfo>"))), keys(signer), nil, 0},
 		{"a name beside a certificate", descriptor(signing, keyInfo("<ds:KeyName>x</ds:KeyName>"+x509Inner("signer"))), keys(signer), nil, 0},
 		{"a small one beside a good one", descriptor(signing, rsaKeyValue(small(t))) + descriptor(signing, x509Data("signer")), keys(signer), nil, 1},

@@ -70,8 +70,8 @@ func (r *reader) sp(entity, el *xmlsec.Element) error {
 		}
 		sp.ACS = append(sp.ACS, indexed)
 	}
-	if len(sp.responseEndpoints()) == 0 {
-		return refuse("md.no_acs", "The metadata names no AssertionConsumerService that can be used (HTTP-POST, https).")
+	if len(sp.responseEndpoints([]string{identity.BindingPOST, identity.BindingArtifact})) == 0 {
+		return refuse("md.no_acs", "The metadata names no AssertionConsumerService that can be used (HTTP-POST or HTTP-Artifact, https).")
 	}
 	for _, c := range el.Children(xmlsec.NSMetadata, "AttributeConsumingService") {
 		s, err := attributeConsumingService(c)

@@ -172,10 +172,7 @@ func (d *descriptor) open(w *xmlsec.Writer) {
 	for _, alg := range []string{xmlsec.AlgSHA256, xmlsec.AlgSHA384, xmlsec.AlgSHA512} {
 		w.Element("alg:DigestMethod", "", "Algorithm", alg)
 	}
-	for _, alg := range []string{
-		xmlsec.AlgRSASHA256, xmlsec.AlgRSASHA384, xmlsec.AlgRSASHA512,
-		xmlsec.AlgECDSASHA256, xmlsec.AlgECDSASHA384, xmlsec.AlgECDSASHA512,
-	} {
+	for _, alg := range xmlsec.SignatureAlgorithms() {
 		w.Element("alg:SigningMethod", "", "Algorithm", alg)
 	}
 	w.Close()

@@ -126,7 +126,7 @@ func TestWriteRoundTrip(t *testing.T) {
 		Formats: []identity.Format{identity.FormatPersistent, identity.FormatTransient, identity.FormatEmail, identity.FormatUnspecified},
 		SSO:     cfg.SSO, SLO: cfg.SLO, Want: true, Scopes: cfg.Scopes, Names: []metadata.Localized{{Lang: "en", Text: hostile}}, ErrorURL: cfg.ErrorURL,
 		Signing:  der(t, keys(public("signer"), public("next"), public("ecdsa"))), // the active one first
-		CacheFor: metadata.DefaultCacheDuration, ValidFor: metadata.DefaultValidFor, Digests: 3, Contacts: contacts, Signature: 6,
+		CacheFor: metadata.DefaultCacheDuration, ValidFor: metadata.DefaultValidFor, Digests: 3, Contacts: contacts, Signature: 7,
 	}
 	got := facts{
 		Formats: e.IDP.NameIDFormats, SSO: e.IDP.SSO, SLO: e.IDP.SLO, Want: e.IDP.WantAuthnRequestsSigned, Scopes: e.IDP.Scopes,

@@ -3,6 +3,7 @@ package xmlsec
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	_ "crypto/sha1" // the digest that a Trust can allow
 	_ "crypto/sha256"
@@ -30,7 +31,10 @@ func checkSignature(alg string, t Trust, signed, signature []byte) error {
 	if check == nil || hash == crypto.SHA1 && !t.AllowSHA1 {
 		return differs(codeAlgorithm, "The signature uses an algorithm that is not accepted.", alg, AlgRSASHA256)
 	}
-	digest := sum(hash, signed)
+	digest := signed // Ed25519 hashes by itself
+	if hash != 0 {
+		digest = sum(hash, signed)
+	}
 	for _, key := range t.Keys {
 		if check(key, hash, digest, signature) {
 			return nil
@@ -57,13 +61,28 @@ func signatureMethod(alg string) (func(crypto.PublicKey, crypto.Hash, []byte, []
 		return checkECDSA, crypto.SHA384
 	case AlgECDSASHA512:
 		return checkECDSA, crypto.SHA512
+	case AlgEd25519:
+		return checkEd25519, 0
 	}
 	return nil, 0
+}
+
+// SignatureAlgorithms returns the SignatureMethods that are verified by default,
+// the ones to prefer first.
+func SignatureAlgorithms() []string {
+	return []string{AlgRSASHA256, AlgRSASHA384, AlgRSASHA512, AlgECDSASHA256, AlgECDSASHA384, AlgECDSASHA512, AlgEd25519}
 }
 
 func checkRSA(key crypto.PublicKey, hash crypto.Hash, digest, signature []byte) bool {
 	k, ok := key.(*rsa.PublicKey)
 	return ok && k != nil && rsa.VerifyPKCS1v15(k, hash, digest, signature) == nil
+}
+
+// checkEd25519 checks pure EdDSA (RFC 9231 section 2.3.12, RFC 8032). The length
+// is checked here because crypto/ed25519 panics where it is wrong.
+func checkEd25519(key crypto.PublicKey, _ crypto.Hash, message, signature []byte) bool {
+	k, ok := key.(ed25519.PublicKey)
+	return ok && len(k) == ed25519.PublicKeySize && ed25519.Verify(k, message, signature)
 }
 
 // checkECDSA reads r and s as XML signature writes them: two numbers of the

@@ -34,6 +34,7 @@ const (
 	AlgECDSASHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
 	AlgECDSASHA384 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384"
 	AlgECDSASHA512 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512"
+	AlgEd25519     = "http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519"
 )
 
 // Digest algorithms (XMLDSig 1.1 section 6.2, XMLEnc 1.1 section 5.8).

@@ -3,6 +3,7 @@ package xmlsec
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/asn1"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"hash"
 	"math/big"
+	"slices"
 
 	"github.com/samlet-id/samlet/certs"
 )
@@ -18,10 +20,11 @@ import (
 // scheme is how one key signs: the algorithms by their identifiers, and the
 // hash that both the digest and the signature use.
 type scheme struct {
-	signature string // SignatureMethod (RFC 9231, sections 2.3.2 to 2.3.6)
+	signature string // SignatureMethod (RFC 9231, sections 2.3.2 to 2.3.6 and 2.3.12)
 	digest    string // DigestMethod
 	hash      crypto.Hash
-	octets    int // of r and of s each; 0 for RSA
+	whole     bool // signs the octets themselves, as Ed25519 does, not their hash
+	octets    int  // of r and of s each; 0 unless ECDSA
 }
 
 // schemeOf returns how k signs.
@@ -30,33 +33,48 @@ func schemeOf(k certs.Key) (scheme, error) {
 		return scheme{}, fmt.Errorf("key %q is not a signing key", k.ID)
 	}
 	sc := scheme{hash: k.Hash}
-	family := ""
+	family := 0
 	switch pub := k.Signer.Public().(type) {
 	case *rsa.PublicKey:
-		family = "rsa"
 	case *ecdsa.PublicKey:
-		family = "ecdsa"
+		family = 1
 		sc.octets = (pub.Curve.Params().BitSize + 7) / 8
+	case ed25519.PublicKey:
+		family = 2
+		sc.whole = true
 	default:
 		return scheme{}, fmt.Errorf("key %q: cannot sign XML with a %T", k.ID, pub)
 	}
 	if sc.hash == 0 {
 		sc.hash = defaultHash(sc.octets)
 	}
+	var signature [3]string // by family
 	switch sc.hash {
 	case crypto.SHA256:
-		sc.digest = AlgSHA256
-		sc.signature = pick(family, AlgRSASHA256, AlgECDSASHA256)
+		sc.digest, signature = AlgSHA256, [3]string{AlgRSASHA256, AlgECDSASHA256, AlgEd25519}
 	case crypto.SHA384:
-		sc.digest = AlgSHA384
-		sc.signature = pick(family, AlgRSASHA384, AlgECDSASHA384)
+		sc.digest, signature = AlgSHA384, [3]string{AlgRSASHA384, AlgECDSASHA384, AlgEd25519}
 	case crypto.SHA512:
-		sc.digest = AlgSHA512
-		sc.signature = pick(family, AlgRSASHA512, AlgECDSASHA512)
+		sc.digest, signature = AlgSHA512, [3]string{AlgRSASHA512, AlgECDSASHA512, AlgEd25519}
 	default:
 		return scheme{}, fmt.Errorf("key %q: cannot sign XML with %v", k.ID, sc.hash)
 	}
+	sc.signature = signature[family]
 	return sc, nil
+}
+
+// Able returns k with the Hash with which it makes signatures of an algorithm,
+// a SignatureMethod, over digests of one of those listed (DigestMethods; nil:
+// any). It reports false if k cannot.
+func Able(k certs.Key, signature string, digests []string) (certs.Key, bool) {
+	for _, h := range []crypto.Hash{0, crypto.SHA256, crypto.SHA384, crypto.SHA512} {
+		k.Hash = h
+		sc, err := schemeOf(k)
+		if err == nil && sc.signature == signature && (digests == nil || slices.Contains(digests, sc.digest)) {
+			return k, true
+		}
+	}
+	return certs.Key{}, false
 }
 
 func defaultHash(octets int) crypto.Hash {
@@ -69,20 +87,25 @@ func defaultHash(octets int) crypto.Hash {
 	return crypto.SHA256
 }
 
-func pick(family, rsa, ecdsa string) string {
-	if family == "rsa" {
-		return rsa
+// sign returns the signature over the parts, one after the other, as XML wants it:
+// PKCS #1 v1.5 for RSA, and for ECDSA r and s side by side, each as long as the
+// curve's order (RFC 9231, section 2.3.6). It makes use of h, a hash of sc.
+func (sc scheme) sign(k certs.Key, h hash.Hash, parts ...[]byte) ([]byte, error) {
+	var sum [64]byte
+	var message []byte
+	opts := crypto.SignerOpts(sc.hash)
+	if sc.whole {
+		message, opts = slices.Concat(parts...), crypto.Hash(0)
+	} else {
+		h.Reset()
+		for _, p := range parts {
+			h.Write(p)
+		}
+		message = h.Sum(sum[:0])
 	}
-	return ecdsa
-}
-
-// sign returns the signature over digest as XML wants it: PKCS #1 v1.5 for RSA,
-// and for ECDSA r and s side by side, each as long as the curve's order (RFC
-// 9231, section 2.3.6).
-func (sc scheme) sign(k certs.Key, digest []byte) ([]byte, error) {
 	// PKCS #1 v1.5 takes no randomness and Go's ECDSA takes its own; a signer
 	// in hardware may want a reader all the same.
-	sig, err := k.Signer.Sign(rand.Reader, digest, sc.hash)
+	sig, err := k.Signer.Sign(rand.Reader, message, opts)
 	if err != nil {
 		return nil, fmt.Errorf("signing with key %q: %w", k.ID, err)
 	}
@@ -116,9 +139,7 @@ func SignDetached(k certs.Key, octets []byte) (alg string, sig []byte, err error
 	if err != nil {
 		return "", nil, err
 	}
-	h := sc.hash.New()
-	h.Write(octets)
-	sig, err = sc.sign(k, h.Sum(nil))
+	sig, err = sc.sign(k, sc.hash.New(), octets)
 	return sc.signature, sig, err
 }
 
@@ -187,10 +208,7 @@ func (s *scratch) sign(i int, k certs.Key, sc scheme, h hash.Hash) error {
 	s.sigs = base64.StdEncoding.AppendEncode(s.sigs, digest)
 	s.sigs = append(s.sigs, infoEnd...)
 
-	h.Reset()
-	h.Write([]byte(infoApex))
-	h.Write(s.sigs[info:])
-	sig, err := sc.sign(k, h.Sum(sum[:0]))
+	sig, err := sc.sign(k, h, []byte(infoApex), s.sigs[info:])
 	if err != nil {
 		return err
 	}

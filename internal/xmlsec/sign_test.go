@@ -3,6 +3,7 @@ package xmlsec_test
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -38,6 +39,11 @@ var signingKeys = sync.OnceValue(func() map[string]certs.Key {
 		}
 		keys[c.Params().Name] = selfSigned(k)
 	}
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	keys["Ed25519"] = selfSigned(ed)
 	return keys
 })
 
@@ -103,6 +109,7 @@ func TestSign(t *testing.T) {
 		"both with ECDSA P-384": {"P-384", 0, true, true, xmlsec.AlgECDSASHA384},
 		"both with ECDSA P-521": {"P-521", 0, true, true, xmlsec.AlgECDSASHA512},
 		"P-384 with SHA-256":    {"P-384", crypto.SHA256, false, true, xmlsec.AlgECDSASHA256},
+		"both with Ed25519":     {"Ed25519", 0, true, true, xmlsec.AlgEd25519},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -118,6 +125,11 @@ func TestSign(t *testing.T) {
 				}
 				if diff := cmp.Diff(canonical(t, doc), string(doc)); diff != "" {
 					t.Errorf("%s: not canonical (-xmllint +ours):\n%s", kind, diff)
+				}
+				if c.alg == xmlsec.AlgEd25519 { // which xmlsec1 does not know
+					verifyOpenSSL(t, doc, "samlp:Response", key)
+					verifyOpenSSL(t, doc, "saml:Assertion", key)
+					continue
 				}
 				peer.VerifyXMLSec1(t, doc, key.PEM())
 				if c.response {
@@ -200,6 +212,10 @@ func TestSignDetached(t *testing.T) {
 				r, s := new(big.Int).SetBytes(sig[:32]), new(big.Int).SetBytes(sig[32:])
 				if !ecdsa.Verify(key.Public().(*ecdsa.PublicKey), sum[:], r, s) || len(sig) != 64 {
 					t.Error("not r and s of 32 octets each")
+				}
+			case "Ed25519":
+				if !opensslVerifies(t, key, octets, sig) {
+					t.Error("OpenSSL does not verify it")
 				}
 			}
 			if err != nil {

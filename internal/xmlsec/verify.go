@@ -12,7 +12,7 @@ import (
 // Trust says whose signature counts. A key in the message itself is never
 // looked at: KeyInfo is at most a hint (SAML Core 5.4.5), and none is needed.
 type Trust struct {
-	Keys      []crypto.PublicKey // *rsa.PublicKey or *ecdsa.PublicKey, from metadata alone; tried in turn
+	Keys      []crypto.PublicKey // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey, from metadata alone; tried in turn
 	AllowSHA1 bool               // accept rsa-sha1 and the digest sha1 of a peer that cannot do better
 }
 
@@ -35,7 +35,7 @@ func (*Document) HasSignature(e *Element) bool { return e.Child(NSDSig, "Signatu
 // The demands are those of SAML Core 5.4: one signature, a child of e with
 // nothing but an Issuer before it; one Reference, to the ID of e; the transforms
 // enveloped-signature and exclusive canonicalisation; RSA or ECDSA with SHA-256,
-// -384 or -512. Errors are *identity.Error with codes sig.* and xml.*.
+// -384 or -512, or Ed25519. Errors are *identity.Error with codes sig.* and xml.*.
 func (d *Document) Verify(e *Element, t Trust) (signed *Element, err error) {
 	defer rescue(&err)
 	if len(t.Keys) == 0 {
