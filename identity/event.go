@@ -10,6 +10,7 @@ const (
 	EventLogin         EventType = "login.succeeded"
 	EventLoginFailed   EventType = "login.failed"
 	EventLogout        EventType = "session.ended"
+	EventLogoutTold    EventType = "logout.told" // of a relying party; Detail: its LogoutState
 	EventRelease       EventType = "assertion.issued"
 	EventRefused       EventType = "request.refused"
 	EventRecordCreated EventType = "record.created"

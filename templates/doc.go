@@ -1,7 +1,7 @@
 // Package templates owns what a person sees: the pages, their style sheet and
 // the mark, embedded in the binary, with an overlay that can replace any file.
-// There is one Go struct a page. Pages need no JavaScript; only AutoPost has a
-// script at all, of one line, with a nonce.
+// There is one Go struct a page. Pages need no JavaScript; only AutoPost and
+// SigningOut have a script at all, with a nonce, that saves a click or a wait.
 //
 // Every text of ours passes through one function, Config.Translate, so that a
 // translation is a table and not a change of templates.

@@ -2,7 +2,10 @@ package templates
 
 import (
 	"net/url"
+	"slices"
 	"time"
+
+	"github.com/samlet-id/samlet/identity"
 )
 
 // Page is one of the page structs of this package; each names its own template.
@@ -17,6 +20,7 @@ const (
 	FieldPassword   = "password"
 	FieldConnection = "connection" // the ID of the connection whose button was pressed
 	FieldCancel     = "cancel"     // "1" when the person gave up
+	FieldProof      = "proof"      // that the form is one of ours for this session, hidden
 )
 
 // Link is one place to go next.
@@ -101,15 +105,60 @@ type Error struct {
 // SignOut asks for confirmation, since a bare GET never ends a session.
 type SignOut struct {
 	Action  string
+	Proof   string // value of FieldProof
 	Account string // whom the session is of, as the person knows themselves; may be empty
 	Back    Link   // where to go instead; an empty URL leaves it out
 }
 
-// SignedOut says that the session has ended, and which applications may still
-// know the person.
+// LogoutRow says how far one application is in signing the person out.
+type LogoutRow struct {
+	Name  string // as the operator named it; not translated
+	State identity.LogoutState
+}
+
+// LogoutFrame takes the message for one application to it.
+type LogoutFrame struct {
+	URL    string // absolute http(s) URL, or a path of ours
+	Name   string // of the application
+	ByForm bool   // there is a button in it for browsers that run no scripts
+}
+
+// SigningOut is shown while applications are told that the session has ended. It
+// goes on by itself: at Refresh seconds, or as soon as a script with a nonce has
+// learnt from Status that all have answered.
+type SigningOut struct {
+	Applications []LogoutRow
+	Frames       []LogoutFrame
+	Refresh      int    // seconds
+	Here         string // path of this page, which shows the outcome once there is one
+	Skip         string // path that waits no longer
+	Status       string // path of the state as JSON: {"over": bool, "states": [LogoutState…]}
+}
+
+// SignedOut says that the session has ended, and of each application whether it
+// has signed the person out, too.
 type SignedOut struct {
-	Applications []string // names; none leaves the remark out
-	Action       Link     // such as signing in again; an empty URL leaves it out
+	Applications []LogoutRow // none leaves the list out
+	Continue     Onward      // back to the application that asked; an empty URL leaves it out
+	Action       Link        // such as signing in again; an empty URL leaves it out
+}
+
+// Everywhere reports whether every application has signed the person out.
+func (p SignedOut) Everywhere() bool {
+	return !slices.ContainsFunc(p.Applications, func(r LogoutRow) bool { return r.State != identity.LogoutDone })
+}
+
+// Onward carries a message onwards at the press of a button: with GET, or by a
+// form of hidden fields.
+type Onward struct {
+	To   string     // display name of the receiver
+	URL  string     // absolute http(s) URL
+	Form url.Values // nil: GET
+}
+
+// Heard is shown in a frame once an application has answered.
+type Heard struct {
+	Problem string // what is wrong with the answer; empty: nothing is
 }
 
 // Test is the built-in service provider: what an application would have learned.
@@ -156,13 +205,15 @@ type Home struct {
 	Links    []Link
 }
 
-func (SignIn) template() string    { return "signin" }
-func (Password) template() string  { return "password" }
-func (Choose) template() string    { return "choose" }
-func (AutoPost) template() string  { return "autopost" }
-func (Forward) template() string   { return "forward" }
-func (Error) template() string     { return "error" }
-func (SignOut) template() string   { return "signout" }
-func (SignedOut) template() string { return "signedout" }
-func (Test) template() string      { return "test" }
-func (Home) template() string      { return "home" }
+func (SignIn) template() string     { return "signin" }
+func (Password) template() string   { return "password" }
+func (Choose) template() string     { return "choose" }
+func (AutoPost) template() string   { return "autopost" }
+func (Forward) template() string    { return "forward" }
+func (Error) template() string      { return "error" }
+func (SignOut) template() string    { return "signout" }
+func (SigningOut) template() string { return "signingout" }
+func (SignedOut) template() string  { return "signedout" }
+func (Heard) template() string      { return "heard" }
+func (Test) template() string       { return "test" }
+func (Home) template() string       { return "home" }

@@ -170,11 +170,17 @@ func checkControls(t *testing.T, doc *html.Node) {
 // are ours, nothing is fetched, no handler attribute, no script URL.
 func checkHarmless(t *testing.T, doc *html.Node, page templates.Page) {
 	t.Helper()
-	scripts := 0
-	if _, ok := page.(templates.AutoPost); ok {
+	scripts, frames := 0, 0
+	switch page := page.(type) {
+	case templates.AutoPost:
 		scripts = 1
+	case templates.SigningOut:
+		scripts, frames = 1, len(page.Frames)
 	}
-	for tag, want := range map[string]int{"script": scripts, "style": 1, "img": 0, "iframe": 0, "textarea": 0} {
+	if got := len(elements(doc, "iframe")); got != frames {
+		t.Errorf("got %d <iframe>, want %d", got, frames)
+	}
+	for tag, want := range map[string]int{"script": scripts, "style": 1, "img": 0, "textarea": 0} {
 		found := elements(doc, tag)
 		if len(found) != want {
 			t.Errorf("got %d <%s>, want %d", len(found), tag, want)
@@ -190,7 +196,7 @@ func checkHarmless(t *testing.T, doc *html.Node, page templates.Page) {
 			if strings.HasPrefix(a.Key, "on") || a.Key == "style" {
 				t.Errorf("<%s> has attribute %s=%q", n.Data, a.Key, a.Val)
 			}
-			if (a.Key == "href" || a.Key == "action" || a.Key == "content") && strings.Contains(strings.ToLower(a.Val), "javascript:") {
+			if (a.Key == "href" || a.Key == "action" || a.Key == "content" || a.Key == "src") && strings.Contains(strings.ToLower(a.Val), "javascript:") {
 				t.Errorf("<%s> leads to %s=%q", n.Data, a.Key, a.Val)
 			}
 		}

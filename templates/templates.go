@@ -87,7 +87,7 @@ func every() []Page {
 	const somewhere = "https://app.example.test/"
 	return []Page{
 		SignIn{}, Password{}, Choose{}, AutoPost{URL: somewhere}, Forward{URL: somewhere},
-		Error{}, SignOut{}, SignedOut{}, Test{SignedIn: true}, Home{},
+		Error{}, SignOut{}, SigningOut{}, SignedOut{}, Heard{}, Test{SignedIn: true}, Home{},
 	}
 }
 

@@ -3,6 +3,8 @@ package templates
 import (
 	"html/template"
 	"strings"
+
+	"github.com/samlet-id/samlet/identity"
 )
 
 // view is the dot of every template.
@@ -27,6 +29,26 @@ func (v view) T(english string, args ...string) template.HTML {
 		text = strings.Replace(text, "%s", "<bdi>"+strings.ReplaceAll(template.HTMLEscapeString(a), "%", "&#37;")+"</bdi>", 1)
 	}
 	return template.HTML(text) //nolint:gosec // both the text and the arguments were escaped above
+}
+
+// Outcomes lists the states of a logout.
+func (v view) Outcomes() []identity.LogoutState {
+	return []identity.LogoutState{identity.LogoutPending, identity.LogoutDone, identity.LogoutFailed, identity.LogoutUnsupported}
+}
+
+// Outcome says a state of a logout to the person whose logout it is.
+func (v view) Outcome(s identity.LogoutState) template.HTML {
+	switch s {
+	case identity.LogoutDone:
+		return v.T("Signed out")
+	case identity.LogoutFailed:
+		return v.T("Not reachable")
+	case identity.LogoutUnsupported:
+		return v.T("Does not support it")
+	case identity.LogoutPending:
+		return v.T("Waiting")
+	}
+	return v.T("Waiting")
 }
 
 // Product returns what the service calls itself.

@@ -46,7 +46,7 @@ var plan = map[string][]string{
 	"store/storetest":     {"identity", "store"},
 	"broker/brokertest":   {"identity", "broker", "binding"},
 	"login/logintest":     {"identity", "login", "store"},
-	"templates/storybook": {"templates"},
+	"templates/storybook": {"identity", "templates"},
 
 	"cmd/samlet": {
 		"identity", "store", "store/sqlstore", "certs", "binding", "metadata", "templates", "internal/web",

@@ -18,6 +18,11 @@ type RenderOptions struct {
 	// FormAction are the origins that forms of the page may be sent to, and be
 	// redirected to afterwards. Nil means ourselves alone.
 	FormAction []string
+	// FrameSrc are the sources that frames of the page may show, and be led on
+	// to. Nil means that it has no frames.
+	FrameSrc []string
+	// Framed lets pages of ours show this one in a frame.
+	Framed bool
 	// Lang is the page's language (BCP 47); one that the pages do not come in
 	// becomes their default.
 	Lang string
@@ -42,7 +47,10 @@ func (w *Web) Render(rw http.ResponseWriter, r *http.Request, status int, page t
 	h := rw.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(buf.Len()))
-	h.Set("Content-Security-Policy", policy(page, nonce, o.FormAction))
+	h.Set("Content-Security-Policy", policy(page, nonce, o))
+	if o.Framed {
+		h.Set("X-Frame-Options", "SAMEORIGIN")
+	}
 	rw.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = rw.Write(buf.Bytes()) // fails only when the browser has gone; nobody is left to tell
@@ -58,17 +66,30 @@ func (w *Web) chrome(r *http.Request, nonce, lang string) templates.Chrome {
 }
 
 // policy writes the Content-Security-Policy (CSP Level 3). Scripts run on no
-// page but AutoPost; the favicon is a data URL.
-func policy(page templates.Page, nonce string, formAction []string) string {
+// pages but AutoPost and SigningOut, which also asks us how far it is; the
+// favicon is a data URL.
+func policy(page templates.Page, nonce string, o RenderOptions) string {
 	var b strings.Builder
-	b.WriteString("default-src 'none'; style-src 'nonce-" + nonce + "'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action ")
-	if len(formAction) == 0 {
+	b.WriteString("default-src 'none'; style-src 'nonce-" + nonce + "'; img-src data:; base-uri 'none'; frame-ancestors ")
+	if o.Framed {
 		b.WriteString("'self'")
 	} else {
-		b.WriteString(strings.Join(formAction, " "))
+		b.WriteString("'none'")
 	}
-	if _, ok := page.(templates.AutoPost); ok {
+	b.WriteString("; form-action ")
+	if len(o.FormAction) == 0 {
+		b.WriteString("'self'")
+	} else {
+		b.WriteString(strings.Join(o.FormAction, " "))
+	}
+	if len(o.FrameSrc) > 0 {
+		b.WriteString("; frame-src " + strings.Join(o.FrameSrc, " "))
+	}
+	switch page.(type) {
+	case templates.AutoPost:
 		b.WriteString("; script-src 'nonce-" + nonce + "'")
+	case templates.SigningOut:
+		b.WriteString("; script-src 'nonce-" + nonce + "'; connect-src 'self'")
 	}
 	return b.String()
 }
@@ -110,6 +131,16 @@ func (w *Web) Send(rw http.ResponseWriter, r *http.Request, to string, form url.
 	}
 	w.Redirect(rw, r, to)
 	return nil
+}
+
+// Origin returns the origin of an address as a Content-Security-Policy names it,
+// and whether it is an absolute http(s) URL of a plain host.
+func Origin(address string) (string, bool) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", false
+	}
+	return source(u)
 }
 
 // source returns the origin of u as a CSP source expression, and whether u is an

@@ -128,6 +128,20 @@ func directives(t *testing.T, resp *http.Response, page string) map[string]strin
 	return d
 }
 
+// TestFramed holds that only what says so can be framed, and by us alone.
+func TestFramed(t *testing.T) {
+	t.Parallel()
+	w, _ := newWeb(t, base)
+	for framed, want := range map[bool]string{true: "SAMEORIGIN", false: "DENY"} {
+		h := do(t, w, httptest.NewRequest(http.MethodGet, "/x", nil), func(rw http.ResponseWriter, r *http.Request) error {
+			return w.Render(rw, r, 200, templates.Heard{}, web.RenderOptions{Framed: framed})
+		}).Header
+		if got := h.Get("X-Frame-Options"); got != want {
+			t.Errorf("framed %t: got X-Frame-Options %q, want %q", framed, got, want)
+		}
+	}
+}
+
 func TestContentSecurityPolicy(t *testing.T) {
 	t.Parallel()
 	with := func(more map[string]string) map[string]string {
@@ -156,6 +170,12 @@ func TestContentSecurityPolicy(t *testing.T) {
 		{"page with origins", func(rw http.ResponseWriter, r *http.Request) error {
 			return w.Render(rw, r, 200, templates.SignIn{}, web.RenderOptions{FormAction: []string{"'self'", "https://idp.acme.test"}})
 		}, with(map[string]string{"form-action": "'self' https://idp.acme.test"})},
+		{"page that says how far a logout is", func(rw http.ResponseWriter, r *http.Request) error {
+			return w.Render(rw, r, 200, templates.SigningOut{}, web.RenderOptions{FrameSrc: []string{"'self'", "https://app.acme.test"}})
+		}, with(map[string]string{"frame-src": "'self' https://app.acme.test", "script-src": "'nonce-NONCE'", "connect-src": "'self'"})},
+		{"page for a frame of ours", func(rw http.ResponseWriter, r *http.Request) error {
+			return w.Render(rw, r, 200, templates.Heard{}, web.RenderOptions{Framed: true})
+		}, with(map[string]string{"frame-ancestors": "'self'"})},
 		{"auto-post", send("https://app.acme.test:8443/acs?a=b", form), with(map[string]string{"form-action": "https://app.acme.test:8443", "script-src": "'nonce-NONCE'"})},
 		{"auto-post to an IPv6 literal", send("http://[::1]:9000/acs", form), with(map[string]string{"form-action": "http:", "script-src": "'nonce-NONCE'"})},
 	}

@@ -44,9 +44,12 @@ func storybookHandler(t testing.TB) http.Handler {
 	for _, s := range storybook.Samples() {
 		links = append(links, templates.Link{Label: s.Name, URL: "/" + s.Name})
 		mux.Handle("GET /"+s.Name, hold(w.Handle(func(rw http.ResponseWriter, r *http.Request) error {
-			return w.Render(rw, r, http.StatusOK, s.Page, web.RenderOptions{Lang: s.Lang})
+			return w.Render(rw, r, http.StatusOK, s.Page, web.RenderOptions{Lang: s.Lang, FrameSrc: framed(s.Page), Framed: s.Name == "heard"})
 		})))
 	}
+	mux.HandleFunc("GET /signingout/status", func(rw http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(rw, `{"over":false,"states":["pending","done","failed","unsupported"]}`)
+	})
 	mux.Handle("GET /{$}", w.Handle(func(rw http.ResponseWriter, r *http.Request) error {
 		return w.Render(rw, r, http.StatusOK, templates.Home{Links: links}, web.RenderOptions{})
 	}))
@@ -60,6 +63,14 @@ func storybookHandler(t testing.TB) http.Handler {
 		return w.Render(rw, r, http.StatusOK, templates.SignedOut{}, web.RenderOptions{})
 	}))
 	return w.Middleware(mux, nil)
+}
+
+// framed is what the frames of a page may show.
+func framed(page templates.Page) []string {
+	if _, ok := page.(templates.SigningOut); ok {
+		return []string{"'self'"}
+	}
+	return nil
 }
 
 // leading is what makes AutoPost and Forward leave at once.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/templates"
 )
 
@@ -53,8 +54,14 @@ func usual() []Sample {
 			Action: templates.Link{Label: "Get help", URL: "mailto:help@example.test"}, Code: "up.audience", Status: 400,
 			Seen: "https://login.example.test/saml/sp/acme", Expected: "https://login.example.test/saml/sp/acme-entra/metadata",
 		}},
-		{Name: "signout", Page: templates.SignOut{Action: "/logout", Account: "ada@example.test", Back: templates.Link{Label: "Stay signed in", URL: "/"}}},
-		{Name: "signedout", Page: templates.SignedOut{Applications: []string{"Acme App", "Wiki"}, Action: templates.Link{Label: "Sign in again", URL: "/login"}}},
+		{Name: "signout", Page: templates.SignOut{Action: "/logout", Proof: "p0", Account: "ada@example.test", Back: templates.Link{Label: "Stay signed in", URL: "/"}}},
+		{Name: "signingout", Page: signingOut("Acme App", "Wiki", "Time sheets", "Canteen")},
+		{Name: "signedout", Page: templates.SignedOut{Applications: outcomes("Acme App", "Wiki"), Action: templates.Link{Label: "Sign in again", URL: "/login"}}},
+		{Name: "signedout-problem", Page: templates.SignedOut{
+			Applications: outcomes("Acme App", "Wiki", "Time sheets", "Canteen"),
+			Continue:     templates.Onward{To: "Acme Mail", URL: "https://mail.acme.test/slo", Form: url.Values{"SAMLResponse": {"PHNhbWxwOkxvZ291dFJlc3BvbnNlLz4="}}},
+		}},
+		{Name: "heard", Page: templates.Heard{}},
 		{Name: "test", Page: usualTest()},
 		{Name: "test-problem", Page: templates.Test{SignIn: "/test/login", Problem: "The application refused the answer: its signature did not verify."}},
 		{Name: "home", Page: templates.Home{EntityID: "http://localhost:8080/saml/metadata", Links: []templates.Link{
@@ -73,10 +80,32 @@ func empty() []Sample {
 		{Name: "forward-empty", Page: templates.Forward{URL: "https://idp.acme.test/"}},
 		{Name: "error-empty", Page: templates.Error{}},
 		{Name: "signout-empty", Page: templates.SignOut{}},
+		{Name: "signingout-empty", Page: templates.SigningOut{Refresh: 600}},
 		{Name: "signedout-empty", Page: templates.SignedOut{}},
 		{Name: "test-empty", Page: templates.Test{}},
 		{Name: "test-nothing-released", Page: templates.Test{SignedIn: true}},
 		{Name: "home-empty", Page: templates.Home{}},
+	}
+}
+
+// outcomes gives the names the states of a logout, one after the other.
+func outcomes(names ...string) []templates.LogoutRow {
+	states := [...]identity.LogoutState{identity.LogoutDone, identity.LogoutDone, identity.LogoutFailed, identity.LogoutUnsupported}
+	rows := make([]templates.LogoutRow, len(names))
+	for i, n := range names {
+		rows[i] = templates.LogoutRow{Name: n, State: states[i%len(states)]}
+	}
+	return rows
+}
+
+// signingOut is a logout whose first application has not answered; its frame
+// shows a page of the storybook.
+func signingOut(names ...string) templates.SigningOut {
+	rows := outcomes(names...)
+	rows[0].State = identity.LogoutPending
+	return templates.SigningOut{
+		Applications: rows, Refresh: 600, Here: "/signingout", Skip: "/signedout", Status: "/signingout/status",
+		Frames: []templates.LogoutFrame{{URL: "/heard", Name: names[0], ByForm: true}, {URL: "/heard?again", Name: names[0]}},
 	}
 }
 
@@ -131,8 +160,13 @@ func Filled(s string) []Sample {
 		{Name: "autopost", Page: templates.AutoPost{URL: "https://app.acme.test/?q=" + s, To: s, Form: url.Values{"SAMLResponse": {s, s}, "RelayState": {s}, s: {s}}}},
 		{Name: "forward", Page: templates.Forward{URL: "https://app.acme.test/?q=" + s, To: s}},
 		{Name: "error", Page: templates.Error{Title: s, Message: s, Advice: s, Action: link, Code: s, Status: 500, Seen: s, Expected: s}},
-		{Name: "signout", Page: templates.SignOut{Action: "/logout?" + s, Account: s, Back: link}},
-		{Name: "signedout", Page: templates.SignedOut{Applications: []string{s, s}, Action: link}},
+		{Name: "signout", Page: templates.SignOut{Action: "/logout?" + s, Proof: s, Account: s, Back: link}},
+		{Name: "signingout", Page: signingOut(s, s, s, s)},
+		{Name: "signedout", Page: templates.SignedOut{
+			Applications: outcomes(s, s, s, s), Action: link,
+			Continue: templates.Onward{To: s, URL: "https://app.acme.test/slo?" + s, Form: url.Values{"SAMLResponse": {s}, s: {s}}},
+		}},
+		{Name: "heard", Page: templates.Heard{Problem: s}},
 		{Name: "test", Page: filledTest(s)},
 		{Name: "home", Page: templates.Home{EntityID: s, Links: []templates.Link{link, link}}},
 	}
