@@ -23,9 +23,13 @@ type DecryptPolicy struct {
 	AllowCBC bool
 }
 
-// maxEncryptedKeys bounds the private key operations that one assertion costs:
-// as many for each of our keys.
-const maxEncryptedKeys = 8
+// Most EncryptedKeys of one element: as many private key operations it costs, for
+// each of our keys. Anybody may send an identifier; there it is one for a key of
+// ours and one for its successor.
+const (
+	maxAssertionKeys  = 8
+	maxIdentifierKeys = 2
+)
 
 // Decrypt opens a saml:EncryptedAssertion (SAML Core 2.3.4) and returns the
 // Assertion in it as a document. Anybody can encrypt to us, so the content is
@@ -38,18 +42,35 @@ const maxEncryptedKeys = 8
 //
 // Every failure is the same *identity.Error with code xml.decrypt, whose reason
 // is for the log alone: which step failed must not be told to a sender.
-func Decrypt(enc *Element, keys []crypto.Decrypter, p DecryptPolicy, lim Limits) (doc *Document, err error) {
+func Decrypt(enc *Element, keys []crypto.Decrypter, p DecryptPolicy, lim Limits) (*Document, error) {
+	return decrypt(enc, sealed{outer: "EncryptedAssertion", inner: "Assertion", keys: maxAssertionKeys}, keys, p, lim)
+}
+
+// DecryptID is Decrypt for a saml:EncryptedID that holds a NameID (SAML Core
+// 2.2.4). It accepts AES-GCM alone, since what anybody may send has no envelope
+// that could be verified first.
+func DecryptID(enc *Element, keys []crypto.Decrypter, lim Limits) (*Document, error) {
+	return decrypt(enc, sealed{outer: "EncryptedID", inner: "NameID", keys: maxIdentifierKeys}, keys, DecryptPolicy{}, lim)
+}
+
+// sealed says what stands in what, both of the assertion namespace.
+type sealed struct {
+	outer, inner string
+	keys         int // at most so many EncryptedKeys
+}
+
+func decrypt(enc *Element, what sealed, keys []crypto.Decrypter, p DecryptPolicy, lim Limits) (doc *Document, err error) {
 	defer func() {
 		if err != nil {
 			err = &identity.Error{
 				Kind: identity.KindInvalid, Code: codeDecrypt,
-				Msg: "The encrypted assertion could not be decrypted.", Err: err,
+				Msg: "The encrypted part of the message could not be decrypted.", Err: err,
 			}
 		}
 	}()
 	defer rescue(&err)
-	if !enc.Is(NSAssertion, "EncryptedAssertion") {
-		return nil, errors.New("this is not an EncryptedAssertion")
+	if !enc.Is(NSAssertion, what.outer) {
+		return nil, errors.New("this is not an " + what.outer)
 	}
 	data := enc.Children(NSXEnc, "EncryptedData")
 	if len(data) != 1 {
@@ -59,15 +80,15 @@ func Decrypt(enc *Element, keys []crypto.Decrypter, p DecryptPolicy, lim Limits)
 	if !ok {
 		return nil, errors.New("the algorithm of the content is not accepted")
 	}
-	wrapped, err := encryptedKeys(enc, data[0])
+	wrapped, err := encryptedKeys(enc, data[0], what.keys)
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := cipherValue(data[0])
+	octets, err := cipherValue(data[0])
 	if err != nil {
 		return nil, err
 	}
-	plain, err := open(content, wrapped, keys, sealed)
+	plain, err := open(content, wrapped, keys, octets)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +96,8 @@ func Decrypt(enc *Element, keys []crypto.Decrypter, p DecryptPolicy, lim Limits)
 	if err != nil {
 		return nil, err
 	}
-	if !doc.Root().Is(NSAssertion, "Assertion") {
-		return nil, errors.New("the content is not an Assertion")
+	if !doc.Root().Is(NSAssertion, what.inner) {
+		return nil, errors.New("the content is not of type " + what.inner)
 	}
 	return doc, nil
 }
@@ -110,9 +131,9 @@ func open(content method, wrapped []*Element, keys []crypto.Decrypter, sealed []
 }
 
 // encryptedKeys returns the xenc:EncryptedKey elements for data: those in its
-// KeyInfo and those beside it in the EncryptedAssertion. Where a
+// KeyInfo and those beside it in enc, at most so many. Where a
 // RetrievalMethod says which of the latter is meant, only that one.
-func encryptedKeys(enc, data *Element) ([]*Element, error) {
+func encryptedKeys(enc, data *Element, most int) ([]*Element, error) {
 	info := data.Child(NSDSig, "KeyInfo")
 	found := info.Children(NSXEnc, "EncryptedKey")
 	beside := enc.Children(NSXEnc, "EncryptedKey")
@@ -122,7 +143,7 @@ func encryptedKeys(enc, data *Element) ([]*Element, error) {
 		})
 	}
 	found = append(found, beside...)
-	if len(found) == 0 || len(found) > maxEncryptedKeys {
+	if len(found) == 0 || len(found) > most {
 		return nil, errors.New("no EncryptedKey, or too many")
 	}
 	return found, nil
