@@ -65,11 +65,11 @@ func newDecoder(file string) *decoder {
 	return &decoder{file: file, places: map[string]position{}, sum: sha256.New()}
 }
 
-// decodeStrict decodes one YAML document into cfg. Unknown, repeated and
-// differently cased keys, values of the wrong kind and a second document are
-// faults; all of them are collected in d, and cfg is meaningful only if there
-// are none.
-func (d *decoder) decodeStrict(raw []byte, cfg *Config) {
+// decodeStrict decodes one YAML document into what into points to. Unknown,
+// repeated and differently cased keys, values of the wrong kind and a second
+// document are faults; all of them are collected in d, and the result is
+// meaningful only if there are none.
+func (d *decoder) decodeStrict(raw []byte, into any) {
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	var doc yaml.Node
 	switch err := dec.Decode(&doc); {
@@ -84,11 +84,11 @@ func (d *decoder) decodeStrict(raw []byte, cfg *Config) {
 		d.fault(position{second.Line, second.Column}, "", "a second YAML document starts here; the file must hold exactly one")
 		return
 	}
-	d.check(doc.Content[0], reflect.TypeFor[Config](), "")
+	d.check(doc.Content[0], reflect.TypeOf(into).Elem(), "")
 	if len(d.faults) > 0 {
 		return
 	}
-	if err := doc.Decode(cfg); err != nil {
+	if err := doc.Decode(into); err != nil {
 		d.fault(yamlErrorPosition(err), "", "%s", strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 }

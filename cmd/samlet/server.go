@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -77,7 +78,7 @@ func openServer(ctx context.Context, cfg serverConfig) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
-	s.shared = &shared{store: s.store, pages: pages, log: s.log}
+	s.shared = &shared{store: s.store, pages: pages, log: s.log, now: time.Now, rand: rand.Reader}
 	if s.house, err = build(snap, s.shared); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}

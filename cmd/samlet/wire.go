@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -46,11 +46,14 @@ type shared struct {
 	store store.Store
 	pages *templates.Set
 	log   *slog.Logger
+	now   func() time.Time
+	rand  io.Reader // safe for concurrent use
 }
 
 // house is samlet built from one snapshot. Nothing in it changes.
 type house struct {
 	snapshot   *snapshot
+	now        func() time.Time
 	idp        *idp.Provider
 	login      *login.Authenticator
 	connectors map[identity.ConnectionID]*sp.Connector
@@ -69,7 +72,7 @@ func build(snap *snapshot, sh *shared) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &house{snapshot: snap, connectors: map[identity.ConnectionID]*sp.Connector{}}
+	h := &house{snapshot: snap, now: sh.now, connectors: map[identity.ConnectionID]*sp.Connector{}}
 	upstream, err := h.buildBroker(sh)
 	if err != nil {
 		return nil, err
@@ -108,7 +111,7 @@ func newWeb(baseURL, name, support string, sh *shared) (*web.Web, error) {
 		return nil, err
 	}
 	return web.New(web.Config{
-		Pages: sh.pages, Log: sh.log, BaseURL: baseURL, Rand: rand.Reader, ProductName: name, Support: support,
+		Pages: sh.pages, Log: sh.log, BaseURL: baseURL, Rand: sh.rand, ProductName: name, Support: support,
 		Development: u.Scheme == "http",
 	})
 }
@@ -133,8 +136,8 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 			AllowCBC:               slices.Contains(c.config.Require.WeakAlgorithms, "aes-cbc"),
 			DisplayName:            cfg.IDP.DisplayName,
 			Skew:                   time.Duration(c.config.Require.MaxClockSkew),
-			Now:                    time.Now,
-			Rand:                   rand.Reader,
+			Now:                    sh.now,
+			Rand:                   sh.rand,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("connection %q: %w", c.ID, err)
@@ -144,7 +147,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 	}
 	return broker.New(broker.Config{
 		Store: sh.store, EntityID: identity.EntityID(cfg.IDP.EntityID), Catalogue: h.snapshot.Catalogue,
-		Connections: upstreams, Now: time.Now, Rand: rand.Reader, RequestID: web.RequestID, Log: sh.log,
+		Connections: upstreams, Now: sh.now, Rand: sh.rand, RequestID: web.RequestID, Log: sh.log,
 	})
 }
 
@@ -153,7 +156,7 @@ func buildLogin(snap *snapshot, sh *shared, site *web.Web, upstream *broker.Brok
 	c := login.Config{
 		Store: sh.store, Web: site, RelyingParty: parties.relyingParty, ClientIP: clientIP(cfg.Server.TrustedProxies),
 		Sessions: login.Lifetimes{Idle: time.Duration(cfg.Authentication.Session.Idle), Absolute: time.Duration(cfg.Authentication.Session.Absolute)},
-		Now:      time.Now, Rand: rand.Reader, Log: sh.log,
+		Now:      sh.now, Rand: sh.rand, Log: sh.log,
 	}
 	if len(upstream.Connections()) > 0 {
 		c.Upstream = upstream
@@ -162,7 +165,7 @@ func buildLogin(snap *snapshot, sh *shared, site *web.Web, upstream *broker.Brok
 		// Plain http is served on loopback alone, where a password does not leave
 		// the machine: every password travels protected.
 		method, err := password.New(password.Config{
-			Store: sh.store, Protected: true, Params: passwordParams(cfg), Now: time.Now, Rand: rand.Reader,
+			Store: sh.store, Protected: true, Params: passwordParams(cfg), Now: sh.now, Rand: sh.rand,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("authentication.methods: %w", err)
@@ -192,7 +195,7 @@ func buildIDP(snap *snapshot, sh *shared, site *web.Web, auth *login.Authenticat
 		EntityID: identity.EntityID(cfg.IDP.EntityID), BaseURL: cfg.Server.BaseURL, Party: parties.party, Authenticator: auth,
 		Store: sh.store, Keys: snap.Keys, Catalogue: snap.Catalogue, Web: site, Log: sh.log, RequireSignedRequests: cfg.IDP.WantAuthnRequestsSigned,
 		Metadata: settings,
-		Now:      time.Now, Rand: rand.Reader,
+		Now:      sh.now, Rand: sh.rand,
 	})
 }
 
@@ -238,7 +241,7 @@ func (h *house) buildTestPage(sh *shared, site *web.Web, parties *directory) (*a
 	if err != nil {
 		return nil, err
 	}
-	entity, err := metadata.Parse(doc, metadata.ParseOptions{Now: time.Now, Want: metadata.RoleSP, AllowHTTP: true})
+	entity, err := metadata.Parse(doc, metadata.ParseOptions{Now: h.now, Want: metadata.RoleSP, AllowHTTP: true})
 	if err != nil {
 		return nil, fmt.Errorf("reading the metadata of the test page: %w", err)
 	}
@@ -256,7 +259,7 @@ func (h *house) entity() (*metadata.Entity, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := metadata.Parse(doc.Body, metadata.ParseOptions{Now: time.Now, Want: metadata.RoleIDP, AllowHTTP: true})
+	e, err := metadata.Parse(doc.Body, metadata.ParseOptions{Now: h.now, Want: metadata.RoleIDP, AllowHTTP: true})
 	if err != nil {
 		return nil, fmt.Errorf("reading our own metadata: %w", err)
 	}
