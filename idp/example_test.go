@@ -69,6 +69,9 @@ func Example() {
 		Party: func(context.Context, identity.EntityID) (idp.Party, error) {
 			return idp.Party{}, &identity.Error{Kind: identity.KindNotFound, Code: "sp.unknown"}
 		},
+		PartyByID: func(context.Context, identity.RelyingPartyID) (idp.Party, error) {
+			return idp.Party{}, &identity.Error{Kind: identity.KindNotFound, Code: "sp.unknown"}
+		},
 		Authenticator: somebody{}, Store: db, Keys: keys, Catalogue: catalogue, Web: w, Log: log, Now: time.Now, Rand: rand.Reader,
 	})
 	if err != nil {

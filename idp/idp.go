@@ -30,6 +30,7 @@ type Authenticator interface {
 	// the identity.Error. An error without a request (its Resume is empty)
 	// concerns the person at the browser alone.
 	Result(w http.ResponseWriter, r *http.Request) (identity.AuthnRequest, identity.Assertion, error)
+	Logouts
 }
 
 // Party is a service provider: what the operator configured, and its metadata.
@@ -46,7 +47,9 @@ type Config struct {
 	// Party returns the service provider of an entityID, or an error of
 	// KindNotFound, whose Expected may name the nearest one that is known. It is
 	// asked once or twice a login and safe for concurrent use.
-	Party         func(context.Context, identity.EntityID) (Party, error)
+	Party func(context.Context, identity.EntityID) (Party, error)
+	// PartyByID returns the service provider of an id; else like Party.
+	PartyByID     func(context.Context, identity.RelyingPartyID) (Party, error)
 	Authenticator Authenticator
 	Store         store.Store // keeps messages that artifacts stand for
 	Keys          *certs.Ring
@@ -58,6 +61,9 @@ type Config struct {
 	// and says so in the metadata (WantAuthnRequestsSigned).
 	RequireSignedRequests bool
 	Metadata              MetadataSettings
+	// HTTP calls service providers by SOAP, to tell them of logouts. It says
+	// where such calls may go, and follows no redirects. Nil calls nobody.
+	HTTP *http.Client
 
 	Skew time.Duration // tolerated between clocks, either way; 0 means DefaultSkew
 	Now  func() time.Time
@@ -73,6 +79,9 @@ const (
 	pathSSO      = "/saml/sso"
 	pathResume   = "/saml/sso/resume"
 	pathMetadata = "/saml/metadata"
+
+	pathLogout     = "/saml/slo"
+	pathLogoutSOAP = "/saml/slo/soap"
 )
 
 // Provider is the identity provider. It is safe for concurrent use.
@@ -81,7 +90,7 @@ type Provider struct {
 	base   string // path of BaseURL, without the last slash
 	ssoURL string
 
-	published *metadata.Publication
+	published published
 }
 
 // New checks cfg.
@@ -89,8 +98,8 @@ func New(cfg Config) (*Provider, error) {
 	switch {
 	case cfg.EntityID == "":
 		return nil, errors.New("idp: EntityID is required")
-	case cfg.Party == nil || cfg.Authenticator == nil:
-		return nil, errors.New("idp: Party and Authenticator are required")
+	case cfg.Party == nil || cfg.PartyByID == nil || cfg.Authenticator == nil:
+		return nil, errors.New("idp: Party, PartyByID and Authenticator are required")
 	case cfg.Store == nil:
 		return nil, errors.New("idp: Store is required")
 	case cfg.Keys == nil || cfg.Catalogue == nil:
@@ -111,8 +120,9 @@ func New(cfg Config) (*Provider, error) {
 	}
 	cfg.BaseURL = strings.TrimSuffix(cfg.BaseURL, "/")
 	p := &Provider{cfg: cfg, base: strings.TrimSuffix(u.EscapedPath(), "/"), ssoURL: cfg.BaseURL + pathSSO}
-	if p.published, err = p.publish(); err != nil {
-		return nil, err
+	p.published.files = map[presence]*metadata.Publication{}
+	if _, err := p.publication(presence{issuer: cfg.EntityID}); err != nil {
+		return nil, err // what cannot be published is known at the start
 	}
 	return p, nil
 }
@@ -122,7 +132,11 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.Handle("GET "+p.base+pathSSO, p.cfg.Web.Handle(p.sso))
 	mux.Handle("POST "+p.base+pathSSO, p.cfg.Web.Handle(p.sso))
 	mux.Handle("GET "+p.base+pathResume, p.cfg.Web.Handle(p.resume))
+	mux.Handle("GET "+p.base+pathLogout, p.cfg.Web.Handle(p.singleLogout))
+	mux.Handle("POST "+p.base+pathLogout, p.cfg.Web.Handle(p.singleLogout))
+	mux.Handle("POST "+p.base+pathLogoutSOAP, p.cfg.Web.Handle(p.singleLogoutSOAP))
 	mux.HandleFunc("GET "+p.base+pathMetadata, p.serveMetadata)
+	mux.HandleFunc("GET "+p.base+pathMetadata+"/{sp}", p.serveMetadataFor)
 }
 
 // CrossSitePosts returns the ServeMux patterns that take forms of other sites:

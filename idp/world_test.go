@@ -150,6 +150,12 @@ func newWorld(t testing.TB, edit func(string) string, configure func(*idp.Config
 			}
 			return *w.party, nil
 		},
+		PartyByID: func(_ context.Context, id identity.RelyingPartyID) (idp.Party, error) {
+			if id != w.party.ID {
+				return idp.Party{}, &identity.Error{Kind: identity.KindNotFound, Code: "sp.unknown"}
+			}
+			return *w.party, nil
+		},
 		Authenticator: w.auth, Keys: ring, Catalogue: catalogue, Log: log,
 		Now: func() time.Time { return noon }, Rand: mathrand.NewChaCha8([32]byte{}),
 	}

@@ -11,11 +11,11 @@ import (
 // once requests are answered.
 type directory struct {
 	byEntity map[identity.EntityID]idp.Party
-	bySlug   map[identity.RelyingPartyID]identity.RelyingParty
+	bySlug   map[identity.RelyingPartyID]idp.Party
 }
 
 func newDirectory(parties []party) *directory {
-	d := &directory{byEntity: map[identity.EntityID]idp.Party{}, bySlug: map[identity.RelyingPartyID]identity.RelyingParty{}}
+	d := &directory{byEntity: map[identity.EntityID]idp.Party{}, bySlug: map[identity.RelyingPartyID]idp.Party{}}
 	for _, p := range parties {
 		d.add(p)
 	}
@@ -28,7 +28,7 @@ func (d *directory) add(p party) {
 		return
 	}
 	d.byEntity[p.EntityID] = p.Party
-	d.bySlug[p.ID] = p.RelyingParty
+	d.bySlug[p.ID] = p.Party
 }
 
 // party finds by entityID. Where there is none the error names the nearest one
@@ -51,5 +51,16 @@ func (d *directory) party(_ context.Context, id identity.EntityID) (idp.Party, e
 // relyingParty finds by slug.
 func (d *directory) relyingParty(id identity.RelyingPartyID) (identity.RelyingParty, bool) {
 	p, ok := d.bySlug[id]
-	return p, ok
+	return p.RelyingParty, ok
+}
+
+// partyByID finds by slug, and fails as party does.
+func (d *directory) partyByID(_ context.Context, id identity.RelyingPartyID) (idp.Party, error) {
+	if p, ok := d.bySlug[id]; ok {
+		return p, nil
+	}
+	return idp.Party{}, &identity.Error{
+		Kind: identity.KindNotFound, Code: "sp.unknown", Who: identity.WhoOperator,
+		Msg: "This sign-in service does not know such an application.", Seen: string(id),
+	}
 }

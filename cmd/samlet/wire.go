@@ -192,7 +192,7 @@ func buildIDP(snap *snapshot, sh *shared, site *web.Web, auth *login.Authenticat
 		settings.Contacts = []metadata.Contact{{Type: "technical", Emails: []string{mail}}}
 	}
 	return idp.New(idp.Config{
-		EntityID: identity.EntityID(cfg.IDP.EntityID), BaseURL: cfg.Server.BaseURL, Party: parties.party, Authenticator: auth,
+		EntityID: identity.EntityID(cfg.IDP.EntityID), BaseURL: cfg.Server.BaseURL, Party: parties.party, PartyByID: parties.partyByID, Authenticator: auth,
 		Store: sh.store, Keys: snap.Keys, Catalogue: snap.Catalogue, Web: site, Log: sh.log, RequireSignedRequests: cfg.IDP.WantAuthnRequestsSigned,
 		Metadata: settings,
 		Now:      sh.now, Rand: sh.rand,
