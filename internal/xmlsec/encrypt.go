@@ -15,14 +15,16 @@ import (
 // Encryption 1.1. An empty Content means AES-256-GCM. An empty KeyTransport means
 // rsa-oaep-mgf1p, which every peer can do; its mask generation is MGF1 with
 // SHA-1 by definition, and an empty Digest means SHA-1 there, the default of the
-// specification (section 5.5.2) and all that xmlsec1 before 1.3 can read. With the newer rsa-oaep, an empty Digest means
-// SHA-256 and an empty MGF means MGF1 with SHA-256. OAEP does not rest on the
-// collision resistance that SHA-1 has lost.
+// specification (section 5.5.2) and all that xmlsec1 before 1.3 can read. With
+// the newer rsa-oaep, an empty Digest means SHA-256 and an empty MGF means MGF1
+// with SHA-256. OAEP does not rest on the collision resistance that SHA-1 has
+// lost.
 //
-// AES-CBC and RSA PKCS #1 v1.5 cannot be chosen: both are broken in this place.
+// AES-CBC protects nothing from change: choose it only for a peer that cannot do
+// better, and only inside of what is signed. RSA PKCS #1 v1.5 cannot be chosen.
 type EncryptTo struct {
 	Key          crypto.PublicKey // *rsa.PublicKey
-	Content      string           // AlgAES256GCM or AlgAES128GCM
+	Content      string           // AlgAES256GCM, AlgAES128GCM, AlgAES256CBC or AlgAES128CBC
 	KeyTransport string           // AlgRSAOAEPMGF1P or AlgRSAOAEP
 	Digest       string           // AlgSHA1, AlgSHA256, AlgSHA384 or AlgSHA512
 	MGF          string           // AlgMGF1SHA1, AlgMGF1SHA256, … ; only with AlgRSAOAEP
@@ -77,6 +79,12 @@ func (w *Writer) cipherData(octets []byte) {
 	w.Close()
 }
 
+// Supported says why EncryptedData could not encrypt so, or returns nil.
+func (to EncryptTo) Supported() error {
+	_, err := to.complete()
+	return err
+}
+
 // complete fills in the defaults and refuses what cannot be done.
 func (to EncryptTo) complete() (EncryptTo, error) {
 	fill := func(field *string, value string) {
@@ -99,50 +107,84 @@ func (to EncryptTo) complete() (EncryptTo, error) {
 	default:
 		return to, fmt.Errorf("encrypting: cannot transport a key with %q", to.KeyTransport)
 	}
+	if _, ok := to.Key.(*rsa.PublicKey); !ok {
+		return to, fmt.Errorf("encrypting: cannot encrypt to a %T", to.Key)
+	}
+	if keySize(to.Content) == 0 {
+		return to, fmt.Errorf("encrypting: cannot encrypt with %q", to.Content)
+	}
 	if oaepHash(to.Digest) == 0 || mgfHash(to.MGF) == 0 {
 		return to, fmt.Errorf("encrypting: cannot do OAEP with digest %q and mask generation %q", to.Digest, to.MGF)
 	}
 	return to, nil
 }
 
-// seal encrypts plain under a fresh key: the nonce of 96 bits, the ciphertext,
-// the tag of 128 bits (XML Encryption 1.1, section 5.2.4).
-func seal(plain []byte, algorithm string, random io.Reader) (key, sealed []byte, err error) {
-	size := 0
+// keySize returns the octets of a content key, 0 for an algorithm that is not
+// offered.
+func keySize(algorithm string) int {
 	switch algorithm {
-	case AlgAES256GCM:
-		size = 32
-	case AlgAES128GCM:
-		size = 16
-	default:
-		return nil, nil, fmt.Errorf("cannot encrypt with %q", algorithm)
+	case AlgAES256GCM, AlgAES256CBC:
+		return 32
+	case AlgAES128GCM, AlgAES128CBC:
+		return 16
 	}
-	const nonce = 12
-	key = make([]byte, size)
-	sealed = make([]byte, nonce, nonce+len(plain)+16)
+	return 0
+}
+
+// seal encrypts plain under a fresh key.
+func seal(plain []byte, algorithm string, random io.Reader) (key, sealed []byte, err error) {
+	key = make([]byte, keySize(algorithm))
 	if _, err := io.ReadFull(random, key); err != nil {
-		return nil, nil, fmt.Errorf("reading randomness: %w", err)
-	}
-	if _, err := io.ReadFull(random, sealed); err != nil {
 		return nil, nil, fmt.Errorf("reading randomness: %w", err)
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, nil, err
 	}
+	if algorithm == AlgAES256CBC || algorithm == AlgAES128CBC {
+		sealed, err = sealCBC(block, plain, random)
+	} else {
+		sealed, err = sealGCM(block, plain, random)
+	}
+	return key, sealed, err
+}
+
+// sealGCM returns the nonce of 96 bits, the ciphertext, and the tag of 128 bits
+// (XML Encryption 1.1, section 5.2.4).
+func sealGCM(block cipher.Block, plain []byte, random io.Reader) ([]byte, error) {
 	gcm, err := cipher.NewGCM(block)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return key, gcm.Seal(sealed, sealed[:nonce], plain, nil), nil
+	nonce := gcm.NonceSize()
+	sealed := make([]byte, nonce, nonce+len(plain)+gcm.Overhead())
+	if _, err := io.ReadFull(random, sealed); err != nil {
+		return nil, fmt.Errorf("reading randomness: %w", err)
+	}
+	return gcm.Seal(sealed, sealed[:nonce], plain, nil), nil
+}
+
+// sealCBC returns the initialisation vector and the ciphertext. The last octet of
+// the last block counts those of the padding, which are random before it (XML
+// Encryption 1.1, section 5.2.3).
+func sealCBC(block cipher.Block, plain []byte, random io.Reader) ([]byte, error) {
+	size := block.BlockSize()
+	padding := size - len(plain)%size
+	sealed := make([]byte, size+len(plain)+padding)
+	copy(sealed[size:], plain)
+	for _, part := range [][]byte{sealed[:size], sealed[size+len(plain):]} {
+		if _, err := io.ReadFull(random, part); err != nil {
+			return nil, fmt.Errorf("reading randomness: %w", err)
+		}
+	}
+	sealed[len(sealed)-1] = byte(padding)
+	cipher.NewCBCEncrypter(block, sealed[:size]).CryptBlocks(sealed[size:], sealed[size:])
+	return sealed, nil
 }
 
 // wrap encrypts the content key.
 func (to EncryptTo) wrap(key []byte, random io.Reader) ([]byte, error) {
-	pub, ok := to.Key.(*rsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("cannot encrypt to a %T", to.Key)
-	}
+	pub, _ := to.Key.(*rsa.PublicKey) // complete has made sure
 	opts := rsa.OAEPOptions{Hash: oaepHash(to.Digest), MGFHash: mgfHash(to.MGF)}
 	return rsa.EncryptOAEPWithOptions(random, pub, key, &opts)
 }

@@ -37,6 +37,8 @@ var offered = map[string]xmlsec.EncryptTo{
 	"oaep with SHA-1 MGF":     {KeyTransport: xmlsec.AlgRSAOAEP, Digest: xmlsec.AlgSHA256, MGF: xmlsec.AlgMGF1SHA1},
 	"oaep with SHA-1":         {KeyTransport: xmlsec.AlgRSAOAEP, Digest: xmlsec.AlgSHA1, MGF: xmlsec.AlgMGF1SHA1},
 	"oaep with SHA-512":       {KeyTransport: xmlsec.AlgRSAOAEP, Digest: xmlsec.AlgSHA512, MGF: xmlsec.AlgMGF1SHA512},
+	"AES-256-CBC":             {Content: xmlsec.AlgAES256CBC},
+	"AES-128-CBC":             {Content: xmlsec.AlgAES128CBC},
 	"oaep with SHA-384, SHA1": {KeyTransport: xmlsec.AlgRSAOAEP, Digest: xmlsec.AlgSHA384, MGF: xmlsec.AlgMGF1SHA1},
 }
 
@@ -71,7 +73,7 @@ func TestEncryptIsReadByXMLSec1(t *testing.T) {
 	}
 	// Debian's xmlsec1 is older than 1.3 and knows neither rsa-oaep of XML
 	// Encryption 1.1 nor digests beyond SHA-1; our reader has to do for those.
-	for _, name := range []string{"defaults", "AES-128"} {
+	for _, name := range []string{"defaults", "AES-128", "AES-256-CBC", "AES-128-CBC"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			doc := encrypted(t, plainAssertion, offered[name])
@@ -127,7 +129,7 @@ func TestEncryptRefuses(t *testing.T) {
 	}{
 		"no key":        {xmlsec.EncryptTo{}, "cannot encrypt to a <nil>"},
 		"EC key":        {xmlsec.EncryptTo{Key: ec.Public()}, "cannot encrypt to a *ecdsa.PublicKey"},
-		"CBC":           {xmlsec.EncryptTo{Key: pub, Content: xmlsec.AlgAES128CBC}, "cannot encrypt with"},
+		"3DES":          {xmlsec.EncryptTo{Key: pub, Content: xmlsec.NSXEnc + "tripledes-cbc"}, "cannot encrypt with"},
 		"RSA 1.5":       {xmlsec.EncryptTo{Key: pub, KeyTransport: xmlsec.NSXEnc + "rsa-1_5"}, "cannot transport"},
 		"MD5":           {xmlsec.EncryptTo{Key: pub, Digest: "http://www.w3.org/2001/04/xmldsig-more#md5"}, "cannot do OAEP"},
 		"unknown MGF":   {xmlsec.EncryptTo{Key: pub, KeyTransport: xmlsec.AlgRSAOAEP, MGF: "mgf2"}, "cannot do OAEP"},
@@ -141,7 +143,13 @@ func TestEncryptRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %q, %v; want an error about %q", got, err, c.want)
 			}
+			if err := c.to.Supported(); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Supported: got %v, want an error about %q", err, c.want)
+			}
 		})
+	}
+	if err := (xmlsec.EncryptTo{Key: pub}).Supported(); err != nil {
+		t.Errorf("Supported, by default: %v", err)
 	}
 	w := xmlsec.NewWriter()
 	w.EncryptedData(nil, xmlsec.EncryptTo{Key: pub}, iotest.ErrReader(os.ErrClosed))

@@ -86,7 +86,7 @@ func TestEncryptedIsDecrypted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			inner, err := xmlsec.Decrypt(doc.Root(), []crypto.Decrypter{encryptionKey()}, xmlsec.DecryptPolicy{}, xmlsec.ResponseLimits())
+			inner, err := xmlsec.Decrypt(doc.Root(), []crypto.Decrypter{encryptionKey()}, xmlsec.DecryptPolicy{AllowCBC: true}, xmlsec.ResponseLimits())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,5 +94,21 @@ func TestEncryptedIsDecrypted(t *testing.T) {
 				t.Errorf("read %q, %v", got, err)
 			}
 		})
+	}
+}
+
+// TestCBCPadding walks through every length that the last block can have.
+func TestCBCPadding(t *testing.T) {
+	t.Parallel()
+	for n := range 17 {
+		plain := strings.Replace(plainAssertion, "key", strings.Repeat("k", n), 1)
+		doc, err := xmlsec.Parse(encrypted(t, plain, xmlsec.EncryptTo{Content: xmlsec.AlgAES128CBC}), xmlsec.ResponseLimits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := []crypto.Decrypter{encryptionKey()}
+		if _, err := xmlsec.Decrypt(doc.Root(), keys, xmlsec.DecryptPolicy{AllowCBC: true}, xmlsec.ResponseLimits()); err != nil {
+			t.Errorf("%d octets more: %v", n, err)
+		}
 	}
 }
