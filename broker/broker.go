@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -132,7 +133,8 @@ func (b *Broker) add(u Upstream, cat *identity.Catalogue, issuers map[identity.E
 			return err
 		}
 	}
-	issuers[u.Connector.Issuer()] = u.ID
+	u.Issuer = u.Connector.Issuer()
+	issuers[u.Issuer] = u.ID
 	b.byID[u.ID] = len(b.upstreams)
 	b.upstreams = append(b.upstreams, upstream{Upstream: u, mapping: mapping})
 	return nil
@@ -165,6 +167,11 @@ func (b *Broker) Connections() []identity.Connection {
 		}
 	}
 	return list
+}
+
+// Knows reports whether a connection speaks for issuer, be it disabled.
+func (b *Broker) Knows(issuer identity.EntityID) bool {
+	return slices.ContainsFunc(b.upstreams, func(u upstream) bool { return u.Issuer == issuer })
 }
 
 // Route returns the connection that serves the mail domain of identifier. The

@@ -15,52 +15,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestRequestedContextSatisfied(t *testing.T) {
-	t.Parallel()
-	const other = ClassRef("urn:example:other")
-	tests := []struct {
-		comparison Comparison
-		classes    []ClassRef
-		got        ClassRef
-		want       bool
-	}{
-		{ComparisonExact, nil, ClassPassword, true},
-		{ComparisonExact, []ClassRef{ClassPassword}, ClassPassword, true},
-		{ComparisonExact, []ClassRef{ClassPassword}, ClassPasswordProtectedTransport, false},
-		{ComparisonExact, []ClassRef{other, ClassPassword}, ClassPassword, true},
-		{ComparisonExact, []ClassRef{ClassUnspecified}, ClassPassword, true},
-		{ComparisonMinimum, []ClassRef{ClassPassword}, ClassPasswordProtectedTransport, true},
-		{ComparisonMinimum, []ClassRef{ClassPasswordProtectedTransport}, ClassPassword, false},
-		{ComparisonMinimum, []ClassRef{other}, other, true},
-		{ComparisonMinimum, []ClassRef{other}, ClassPassword, false},
-		{ComparisonMinimum, []ClassRef{ClassPassword}, other, false},
-		{ComparisonMaximum, []ClassRef{ClassPassword}, ClassPasswordProtectedTransport, false},
-		{ComparisonMaximum, []ClassRef{ClassPasswordProtectedTransport}, ClassPassword, true},
-		{ComparisonMaximum, []ClassRef{other}, ClassPassword, false},
-		{ComparisonBetter, []ClassRef{ClassPassword}, ClassPasswordProtectedTransport, true},
-		{ComparisonBetter, []ClassRef{ClassPassword}, ClassPassword, false},
-		{ComparisonBetter, []ClassRef{ClassPassword, ClassPasswordProtectedTransport}, ClassPasswordProtectedTransport, false},
-		{ComparisonBetter, []ClassRef{other}, ClassPassword, false},
-		// Who says nothing is the weakest (ASVS 6.8.4).
-		{ComparisonExact, nil, "", true},
-		{ComparisonExact, []ClassRef{ClassUnspecified}, "", true},
-		{ComparisonExact, []ClassRef{ClassPassword}, "", false},
-		{ComparisonMinimum, []ClassRef{ClassPassword}, "", false},
-		{ComparisonMinimum, []ClassRef{other}, "", false},
-		{ComparisonBetter, []ClassRef{ClassPassword}, "", false},
-		{ComparisonBetter, []ClassRef{ClassUnspecified}, "", false},
-		{Comparison(9), []ClassRef{ClassPassword}, ClassPasswordProtectedTransport, false},
-	}
-	for _, tt := range tests {
-		t.Run(fmt.Sprint(tt.comparison, tt.classes, tt.got), func(t *testing.T) {
-			t.Parallel()
-			if got := (RequestedContext{tt.comparison, tt.classes}).Satisfied(tt.got); got != tt.want {
-				t.Errorf("Satisfied(%s) = %t, want %t", tt.got, got, tt.want)
-			}
-		})
-	}
-}
-
 // TestReconcileOwnsItsSourceAlone holds that a login replaces exactly what its
 // source gave.
 func TestReconcileOwnsItsSourceAlone(t *testing.T) {

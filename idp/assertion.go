@@ -44,6 +44,7 @@ func (p *Provider) assertion(w *xmlsec.Writer, to addressee, a identity.Assertio
 // writeSubject writes a saml:Subject (SAML Core 2.4.1). There is no Address, as
 // many browsers have several, and no NotBefore, which the profile forbids.
 func writeSubject(w *xmlsec.Writer, to addressee, p identity.Principal) {
+	_, notOnOrAfter := to.valid()
 	w.Open("saml:Subject")
 	if p.Subject != "" {
 		w.Element("saml:NameID", p.Subject,
@@ -54,20 +55,28 @@ func writeSubject(w *xmlsec.Writer, to addressee, p identity.Principal) {
 	w.Open("saml:SubjectConfirmation", "Method", methodBearer)
 	w.Element("saml:SubjectConfirmationData", "",
 		"InResponseTo", to.state.InResponseTo,
-		"NotOnOrAfter", xmlsec.FormatTime(to.now.Add(validAfter)),
+		"NotOnOrAfter", xmlsec.FormatTime(notOnOrAfter),
 		"Recipient", to.state.ACS)
 	w.Close()
 	w.Close()
 }
 
-// writeConditions writes saml:Conditions (SAML Core 2.5.1).
+// valid returns the span of time in which the assertion counts.
+func (to addressee) valid() (notBefore, notOnOrAfter time.Time) {
+	return to.state.Conditions.during(to.now.Add(-validBefore), to.now.Add(validAfter))
+}
+
+// writeConditions writes saml:Conditions (SAML Core 2.5.1), those of the request
+// among them.
 func writeConditions(w *xmlsec.Writer, to addressee) {
+	notBefore, notOnOrAfter := to.valid()
 	w.Open("saml:Conditions",
-		"NotBefore", xmlsec.FormatTime(to.now.Add(-validBefore)),
-		"NotOnOrAfter", xmlsec.FormatTime(to.now.Add(validAfter)))
+		"NotBefore", xmlsec.FormatTime(notBefore),
+		"NotOnOrAfter", xmlsec.FormatTime(notOnOrAfter))
 	w.Open("saml:AudienceRestriction")
 	w.Element("saml:Audience", string(to.party.EntityID))
 	w.Close()
+	to.state.Conditions.write(w)
 	w.Close()
 }
 

@@ -1,10 +1,10 @@
 package idp
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
-	"github.com/samlet-id/samlet/binding"
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/metadata"
 )
@@ -12,58 +12,98 @@ import (
 // state is what an answer needs of its question; the Authenticator keeps it
 // meanwhile.
 type state struct {
-	InResponseTo string   `json:"in_response_to"`
-	ACS          string   `json:"acs"`
-	RelayState   string   `json:"relay_state,omitempty"`
-	Subject      *subject `json:"subject,omitempty"`
+	InResponseTo string      `json:"in_response_to,omitempty"` // empty: nobody asked
+	ACS          string      `json:"acs"`
+	Binding      string      `json:"binding,omitempty"` // of ACS
+	RelayState   string      `json:"relay_state,omitempty"`
+	Subject      *subject    `json:"subject,omitempty"`
+	EncryptID    bool        `json:"encrypt_id,omitempty"` // NameIDPolicy Format encrypted: an EncryptedID is wanted
+	Conditions   *conditions `json:"conditions,omitempty"`
 }
 
-// selectEndpoint returns the URL that answers to rq go to: an
-// AssertionConsumerService of the metadata that takes the POST binding, the only
-// one by which we answer (SAML Profiles 4.1.2 forbids Redirect). A request that
-// wants another binding is answered there, too, and refused by check.
-func selectEndpoint(rq *authnRequest, sp *metadata.SP) (string, error) {
-	wanted := rq.ProtocolBinding
-	if wanted != identity.BindingPOST {
-		wanted = ""
+// browserBindings are those by which a Response leaves through the browser. PAOS
+// is for enhanced clients alone (SAML Profiles 4.2), and Redirect for no Response
+// (SAML Profiles 4.1.2).
+func browserBindings() []string { return []string{identity.BindingPOST, identity.BindingArtifact} }
+
+// selectEndpoint returns the AssertionConsumerService of the metadata that
+// answers to rq go to, by one of the served bindings. A request that wants
+// another binding is answered where it can be, and refused by checkBinding.
+func selectEndpoint(rq *authnRequest, sp *metadata.SP, served ...string) (metadata.Endpoint, error) {
+	acs, err := sp.AssertionConsumerService(rq.AssertionConsumerServiceURL, rq.AssertionConsumerServiceIndex, rq.ProtocolBinding, served...)
+	if rq.ProtocolBinding != "" && identity.CodeOf(err) == "sp.binding" {
+		return sp.AssertionConsumerService(rq.AssertionConsumerServiceURL, rq.AssertionConsumerServiceIndex, "", served...)
 	}
-	acs, err := sp.AssertionConsumerService(rq.AssertionConsumerServiceURL, rq.AssertionConsumerServiceIndex, wanted)
-	return acs.Location, err
+	return acs, err
 }
 
 // ask puts the request into our own words.
-func (p *Provider) ask(rq *authnRequest, party Party, acs string, msg binding.SAML) (identity.AuthnRequest, error) {
-	st, err := json.Marshal(state{InResponseTo: rq.ID, ACS: acs, RelayState: msg.RelayState, Subject: rq.Subject})
+func (p *Provider) ask(rq *authnRequest, party Party, acs metadata.Endpoint, relayState string) (identity.AuthnRequest, error) {
+	policy := rq.NameIDPolicy
+	st, err := json.Marshal(state{
+		InResponseTo: rq.ID, ACS: acs.Location, Binding: acs.Binding, RelayState: relayState, Subject: rq.Subject,
+		EncryptID: policy.Format == identity.FormatEncrypted, Conditions: rq.Conditions,
+	})
 	if err != nil {
 		return identity.AuthnRequest{}, fmt.Errorf("keeping the request: %w", err)
 	}
 	req := identity.AuthnRequest{
 		Issuer: p.issuer(party), RelyingParty: party.ID, Audience: party.EntityID,
-		Subject: rq.NameIDPolicy.Format, SPNameQualifier: rq.NameIDPolicy.SPNameQualifier, NoCreate: rq.NameIDPolicy.NoCreate,
+		Subject: rq.format(), SPNameQualifier: policy.SPNameQualifier, NoCreate: policy.NoCreate,
 		Formats:    party.Metadata.SP.NameIDFormats,
-		ForceAuthn: rq.ForceAuthn, IsPassive: rq.IsPassive, Context: rq.RequestedAuthnContext,
-		Wanted: p.wanted(rq, party.Metadata.SP),
+		ForceAuthn: rq.ForceAuthn, IsPassive: rq.IsPassive, Context: rq.RequestedAuthnContext, Scoping: rq.Scoping,
 		Resume: p.base + pathResume, State: st,
 	}
-	if s := rq.Subject; s != nil && (s.Format == "" || s.Format == string(identity.FormatEmail) || s.Format == string(identity.FormatUnspecified)) {
-		req.LoginHint = s.NameID
+	if party.ExactAsMinimum && req.Context.Comparison == identity.ComparisonExact {
+		req.Context.Comparison = identity.ComparisonMinimum
+	}
+	p.want(&req, party.Metadata.SP, rq.AttributeConsumingServiceIndex)
+	if s := rq.Subject; s != nil {
+		switch s.Format {
+		case "", identity.FormatEmail, identity.FormatUnspecified:
+			req.LoginHint = s.NameID
+		}
 	}
 	return req, nil
 }
 
-// wanted returns the attributes that the service provider's metadata asks for,
-// by our names; those that the catalogue does not have are left out. Nil means
-// that it asks for none in particular.
-func (p *Provider) wanted(rq *authnRequest, sp *metadata.SP) []identity.Name {
-	service, ok := sp.AttributeConsumingService(rq.AttributeConsumingServiceIndex)
-	if !ok {
-		return nil
+// format is the format in which the person is to be named: the policy's, else
+// that of the Subject, which the answer has to match (SAML Core 3.4.1.4). An
+// encrypted identifier may be of any format (SAML Core 8.3.6... 3.4.1.1).
+func (rq *authnRequest) format() identity.Format {
+	f := rq.NameIDPolicy.Format
+	if f == identity.FormatEncrypted {
+		f = ""
 	}
-	names := []identity.Name{}
+	if rq.Subject != nil && (f == "" || f == identity.FormatUnspecified) {
+		f = cmp.Or(rq.Subject.Format, f)
+	}
+	return f
+}
+
+// want notes which attributes the service provider's metadata asks for, under
+// our names; those that the catalogue does not have are left out. Without an
+// AttributeConsumingService it asks for none in particular.
+func (p *Provider) want(req *identity.AuthnRequest, sp *metadata.SP, index *int) {
+	service, ok := sp.AttributeConsumingService(index)
+	if !ok {
+		return
+	}
+	req.Wanted = []identity.Name{}
 	for _, a := range service.Requested {
-		if row, ok := p.cfg.Catalogue.BySAMLName(a.Name); ok {
-			names = append(names, row.Name)
+		row, ok := p.cfg.Catalogue.BySAMLName(a.Name)
+		if !ok {
+			continue
+		}
+		req.Wanted = append(req.Wanted, row.Name)
+		if a.Required {
+			req.Required = append(req.Required, row.Name)
+		}
+		if len(a.Values) > 0 {
+			if req.Only == nil {
+				req.Only = identity.Attributes{}
+			}
+			req.Only[row.Name] = append(req.Only[row.Name], a.Values...)
 		}
 	}
-	return names
 }

@@ -4,30 +4,36 @@ import (
 	"strconv"
 
 	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/metadata"
 )
 
 // check judges what can be judged before anybody is asked to sign in. The
 // endpoint is known by now, so that whatever it refuses is told to the service
 // provider. A request that comes twice is no error: the reload of a page must
 // not end a login, and an answer reaches nobody but the person who signs in.
-func (p *Provider) check(rq *authnRequest, party Party) error {
+func (p *Provider) check(rq *authnRequest, party Party, acs metadata.Endpoint) error {
 	for _, step := range []func(*authnRequest, Party) error{
-		p.checkVersion, p.checkLifetime, checkBinding, checkAttributeService, checkNameIDPolicy, checkContext,
+		checkVersion, p.checkLifetime, checkAttributeService, checkUnsupported, checkNameIDPolicy, checkSubject, checkContext, p.checkConditions,
 	} {
 		if err := step(rq, party); err != nil {
 			return err
 		}
 	}
-	return nil
+	return checkBinding(rq, acs)
 }
 
 // checkVersion is SAML Core 4.1.3.2.
-func (p *Provider) checkVersion(rq *authnRequest, _ Party) error {
-	if rq.Version == "2.0" {
+func checkVersion(rq *authnRequest, _ Party) error {
+	major, minor, _ := versionOf(rq.Version) // parsed already
+	code := identity.Code("sp.version_high")
+	switch {
+	case major == 2 && minor == 0:
 		return nil
+	case major < 2:
+		code = "sp.version_low"
 	}
 	return &identity.Error{
-		Kind: identity.KindInvalid, Code: "sp.version", Who: identity.WhoVendor,
+		Kind: identity.KindInvalid, Code: code, Who: identity.WhoVendor,
 		Msg: "The application's request is of another version of SAML.", Seen: rq.Version, Expected: "2.0",
 	}
 }
@@ -53,13 +59,15 @@ func (p *Provider) checkLifetime(rq *authnRequest, _ Party) error {
 	return nil
 }
 
-func checkBinding(rq *authnRequest, _ Party) error {
-	if rq.ProtocolBinding == "" || rq.ProtocolBinding == identity.BindingPOST {
+// checkBinding refuses a ProtocolBinding that no endpoint could be selected for
+// (SAML Core 3.4.1); the refusal goes by the one that was.
+func checkBinding(rq *authnRequest, acs metadata.Endpoint) error {
+	if rq.ProtocolBinding == "" || rq.ProtocolBinding == acs.Binding {
 		return nil
 	}
 	return &identity.Error{
 		Kind: identity.KindInvalid, Code: "sp.binding", Who: identity.WhoVendor,
-		Msg: "The application asks for an answer in a way that we do not offer.", Seen: rq.ProtocolBinding, Expected: identity.BindingPOST,
+		Msg: "The application asks for an answer in a way that we do not offer.", Seen: rq.ProtocolBinding, Expected: acs.Binding,
 	}
 }
 
@@ -74,18 +82,40 @@ func checkAttributeService(rq *authnRequest, party Party) error {
 	return malformed("AttributeConsumingServiceIndex="+strconv.Itoa(*rq.AttributeConsumingServiceIndex), "an index in the application's metadata")
 }
 
+// checkUnsupported tells what was found when the request was read.
+func checkUnsupported(rq *authnRequest, _ Party) error {
+	if rq.refusal == nil {
+		return nil
+	}
+	return rq.refusal
+}
+
+func (p *Provider) checkConditions(rq *authnRequest, party Party) error {
+	return rq.Conditions.check(party, p.cfg.Now())
+}
+
 // checkNameIDPolicy admits the formats that we issue (SAML Core 3.4.1.1). The
 // Authenticator decides whether this one may be issued to this party.
 func checkNameIDPolicy(rq *authnRequest, party Party) error {
-	switch rq.NameIDPolicy.Format {
-	case "", identity.FormatUnspecified, identity.FormatPersistent, identity.FormatTransient, identity.FormatEmail:
-	default:
-		return unmetPolicy(string(rq.NameIDPolicy.Format), "persistent, transient, emailAddress or unspecified")
+	f := rq.NameIDPolicy.Format
+	if f != "" && f != identity.FormatEncrypted && !issues(party, f) {
+		return unmetPolicy(string(f), "persistent, transient, emailAddress, unspecified, encrypted, or the format that is configured")
 	}
-	if q := rq.NameIDPolicy.SPNameQualifier; q != "" && q != string(party.EntityID) {
+	q := rq.NameIDPolicy.SPNameQualifier
+	if q != "" && q != string(party.EntityID) && q != party.NameID.SPNameQualifier {
 		return unmetPolicy("SPNameQualifier="+q, string(party.EntityID))
 	}
 	return nil
+}
+
+// issues reports whether people can be known by a format: one of those that we
+// know how to make, or the one that the operator says how to make.
+func issues(party Party, f identity.Format) bool {
+	switch f {
+	case identity.FormatUnspecified, identity.FormatPersistent, identity.FormatTransient, identity.FormatEmail:
+		return true
+	}
+	return f == party.NameID.Format
 }
 
 func unmetPolicy(seen, expected string) error {
@@ -111,29 +141,20 @@ func unmetContext(seen, expected string) error {
 
 // checkAnswer holds an assertion against its question, so that no mistake
 // elsewhere becomes a false statement: the policy's format, the context that was
-// demanded, and the person who was named (SAML Core 3.3.2.2.1, 3.4.1.1, SAML
-// Profiles 4.1.4.1).
-func checkAnswer(req identity.AuthnRequest, named *subject, a identity.Assertion) error {
+// demanded, the person who was named, and the conditions (SAML Core 3.3.2.2.1,
+// 3.4.1.1, 3.4.1.4). It returns the assertion with the context class that answers
+// the demand, out of those that the authentication proves.
+func checkAnswer(req identity.AuthnRequest, to addressee, a identity.Assertion) (identity.Assertion, error) {
+	if named := to.state.Subject; named != nil && !named.matches(a.Principal, req.Audience) {
+		return a, errSubject()
+	}
 	if f := req.Subject; f != "" && f != identity.FormatUnspecified && f != a.Principal.Format {
-		return unmetPolicy(string(f), string(a.Principal.Format))
+		return a, unmetPolicy(string(f), string(a.Principal.Format))
 	}
-	if !req.Context.Satisfied(a.Context.Class) {
-		return unmetContext(string(a.Context.Class), req.Context.Comparison.String()+" of what was requested")
+	class, met := req.Context.Answer(a.Context)
+	if !met {
+		return a, unmetContext(string(a.Context.Class), req.Context.Comparison.String()+" of what was requested")
 	}
-	if named != nil && !named.matches(a.Principal) {
-		return &identity.Error{
-			Kind: identity.KindNotFound, Code: "sp.subject", Who: identity.WhoUser,
-			Msg: "The application asked for somebody else than the person who is signed in.",
-		}
-	}
-	return nil
-}
-
-// matches is the strong match of SAML Core 3.3.4: what the request leaves out,
-// matches.
-func (s *subject) matches(p identity.Principal) bool {
-	format := s.Format == "" || s.Format == string(identity.FormatUnspecified) || s.Format == string(p.Format)
-	return s.NameID != "" && s.NameID == p.Subject && format &&
-		(s.NameQualifier == "" || s.NameQualifier == p.NameQualifier) &&
-		(s.SPNameQualifier == "" || s.SPNameQualifier == p.SPNameQualifier)
+	a.Context.Class = class
+	return a, to.state.Conditions.check(to.party, to.now)
 }

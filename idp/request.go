@@ -1,6 +1,7 @@
 package idp
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -10,9 +11,10 @@ import (
 	"github.com/samlet-id/samlet/internal/xmlsec"
 )
 
-// authnRequest is a samlp:AuthnRequest (SAML Core 3.4.1), as far as we act on
-// it. Extensions, Conditions and Scoping are read past: we may supplement what
-// the requester asks for in Conditions, and answer without a proxy of Scoping's.
+// authnRequest is a samlp:AuthnRequest (SAML Core 3.4.1). Three of its parts are
+// read and not kept, knowingly: ProviderName and Consent, since what an
+// application says of itself proves nothing to the person, and Extensions, of
+// which none is known. docs/requests.md says what follows from each part.
 type authnRequest struct {
 	ID           string
 	Version      string
@@ -28,17 +30,16 @@ type authnRequest struct {
 	AttributeConsumingServiceIndex *int
 
 	Subject               *subject
+	encryptedID           *xmlsec.Element // in Subject's place until it is opened
 	NameIDPolicy          nameIDPolicy
+	Conditions            *conditions
 	RequestedAuthnContext identity.RequestedContext
 	onlyDeclarations      bool // RequestedAuthnContext names declarations, of which we have none
-}
+	Scoping               identity.Scoping
 
-// subject is the saml:NameID of a request's saml:Subject.
-type subject struct {
-	NameID          string `json:"name_id"`
-	Format          string `json:"format,omitempty"`
-	NameQualifier   string `json:"name_qualifier,omitempty"`
-	SPNameQualifier string `json:"sp_name_qualifier,omitempty"`
+	// refusal is why a request of valid form cannot be answered; it is told as
+	// soon as it is known to whom.
+	refusal *identity.Error
 }
 
 // nameIDPolicy is a samlp:NameIDPolicy (SAML Core 3.4.1.1).
@@ -53,6 +54,22 @@ func malformed(seen, expected string) *identity.Error {
 	return &identity.Error{
 		Kind: identity.KindInvalid, Code: "sp.request", Who: identity.WhoVendor,
 		Msg: "The application's request is not a valid AuthnRequest.", Seen: seen, Expected: expected,
+	}
+}
+
+// refuse keeps the first refusal.
+func (q *authnRequest) refuse(why *identity.Error) {
+	if q.refusal == nil {
+		q.refusal = why
+	}
+}
+
+// unsupported is a part of SAML that a request may contain and that we do not
+// have.
+func unsupported(seen, expected string) *identity.Error {
+	return &identity.Error{
+		Kind: identity.KindInvalid, Code: "sp.unsupported", Who: identity.WhoVendor,
+		Msg: "The application asks for something that this sign-in service does not offer.", Seen: seen, Expected: expected,
 	}
 }
 
@@ -78,18 +95,16 @@ func parseAuthnRequest(e *xmlsec.Element) (*authnRequest, error) {
 	if err := checkOrder(e); err != nil {
 		return nil, err
 	}
-	q := &authnRequest{
-		ID: e.Attr("ID"), Version: e.Attr("Version"), Destination: e.Attr("Destination"),
-		AssertionConsumerServiceURL: e.Attr("AssertionConsumerServiceURL"), ProtocolBinding: e.Attr("ProtocolBinding"),
-	}
+	q := &authnRequest{ID: e.Attr("ID"), Version: e.Attr("Version")}
 	if !isNCName(q.ID) {
 		return nil, malformed("ID="+strconv.Quote(q.ID), "an xs:ID (SAML Core 3.2.1)")
 	}
-	if q.Version == "" {
-		return nil, malformed("no Version", "2.0 (SAML Core 3.2.1)")
+	if _, _, ok := versionOf(q.Version); !ok {
+		return nil, malformed("Version="+strconv.Quote(q.Version), "2.0 (SAML Core 3.2.1)")
 	}
 	for _, step := range []func(*xmlsec.Element) error{
-		q.parseIssueInstant, q.parseIssuer, q.parseFlags, q.parseIndexes, q.parseSubject, q.parsePolicy, q.parseContext,
+		q.parseIssueInstant, q.parseURIs, q.parseFlags, q.parseIndexes, q.parseIssuer,
+		q.parseSubject, q.parsePolicy, q.parseConditions, q.parseContext, q.parseScoping,
 	} {
 		if err := step(e); err != nil {
 			return nil, err
@@ -113,16 +128,32 @@ func checkOrder(e *xmlsec.Element) error {
 	return nil
 }
 
-func (q *authnRequest) parseIssueInstant(e *xmlsec.Element) error {
-	at, err := xmlsec.ParseTime(e.Attr("IssueInstant"))
-	if err != nil {
-		return malformed("IssueInstant="+strconv.Quote(e.Attr("IssueInstant")), "an xs:dateTime in UTC (SAML Core 1.3.3)")
+func (q *authnRequest) parseIssueInstant(e *xmlsec.Element) (err error) {
+	if !e.HasAttr("IssueInstant") {
+		return malformed("no IssueInstant", "an xs:dateTime in UTC (SAML Core 3.2.1)")
 	}
-	q.IssueInstant = at
+	q.IssueInstant, err = instantOf(e, "IssueInstant")
+	return err
+}
+
+// parseURIs reads the attributes that are URIs. None may be blank (SAML Core
+// 1.3.2); to be known is what ends all further questions, except for Consent,
+// which nothing is compared with.
+func (q *authnRequest) parseURIs(e *xmlsec.Element) error {
+	q.Destination, q.AssertionConsumerServiceURL, q.ProtocolBinding = e.Attr("Destination"), e.Attr("AssertionConsumerServiceURL"), e.Attr("ProtocolBinding")
+	for _, name := range []string{"Destination", "AssertionConsumerServiceURL", "ProtocolBinding"} {
+		if e.HasAttr(name) && collapse(e.Attr(name)) == "" {
+			return malformed("a blank "+name, "a URI, or no such attribute (SAML Core 1.3.2)")
+		}
+	}
+	if consent := e.Attr("Consent"); e.HasAttr("Consent") && !absolute(consent) {
+		return malformed("Consent="+strconv.Quote(consent), "an absolute URI (SAML Core 3.2.1)")
+	}
 	return nil
 }
 
-// parseIssuer wants what the profile wants of an Issuer (SAML Profiles 4.1.4.1).
+// parseIssuer wants what the profile wants of an Issuer (SAML Profiles 4.1.4.1):
+// an entityID, which no qualifier belongs to (SAML Core 8.3.6).
 func (q *authnRequest) parseIssuer(e *xmlsec.Element) error {
 	bad := func(seen string) error {
 		err := malformed(seen, "an Issuer with the application's entityID (SAML Profiles 4.1.4.1)")
@@ -135,6 +166,11 @@ func (q *authnRequest) parseIssuer(e *xmlsec.Element) error {
 	}
 	if f := issuer.Attr("Format"); f != "" && f != string(identity.FormatEntity) {
 		return bad("Format=" + strconv.Quote(f))
+	}
+	for _, name := range []string{"NameQualifier", "SPNameQualifier", "SPProvidedID"} {
+		if issuer.HasAttr(name) {
+			return bad("an Issuer with " + name)
+		}
 	}
 	text, err := issuer.Text()
 	if err != nil {
@@ -166,33 +202,6 @@ func (q *authnRequest) parseIndexes(e *xmlsec.Element) (err error) {
 	}
 	if q.AssertionConsumerServiceIndex != nil && (q.AssertionConsumerServiceURL != "" || q.ProtocolBinding != "") {
 		return malformed("AssertionConsumerServiceIndex beside AssertionConsumerServiceURL or ProtocolBinding", "either the one or the others (SAML Core 3.4.1)")
-	}
-	return nil
-}
-
-// parseSubject takes the NameID of a Subject. Confirmations must not be there
-// (SAML Profiles 4.1.4.1), and other identifiers than NameID we do not issue, so
-// that none can name anybody that we know.
-func (q *authnRequest) parseSubject(e *xmlsec.Element) error {
-	s := e.Child(xmlsec.NSAssertion, "Subject")
-	if s == nil {
-		return nil
-	}
-	if s.Child(xmlsec.NSAssertion, "SubjectConfirmation") != nil {
-		return malformed("a SubjectConfirmation", "none in the Subject of a request (SAML Profiles 4.1.4.1)")
-	}
-	id := s.Child(xmlsec.NSAssertion, "NameID")
-	if id == nil {
-		q.Subject = &subject{}
-		return nil
-	}
-	text, err := id.Text()
-	if err != nil || text == "" {
-		return malformed("a NameID without text", "the identifier of a person")
-	}
-	q.Subject = &subject{
-		NameID: text, Format: id.Attr("Format"),
-		NameQualifier: id.Attr("NameQualifier"), SPNameQualifier: id.Attr("SPNameQualifier"),
 	}
 	return nil
 }
@@ -229,19 +238,23 @@ func (q *authnRequest) parseContext(e *xmlsec.Element) error {
 	default:
 		return malformed("Comparison="+strconv.Quote(v), "exact, minimum, maximum or better")
 	}
-	for _, ref := range c.Children(xmlsec.NSAssertion, "AuthnContextClassRef") {
-		class, err := ref.TrimText()
-		if err != nil || class == "" {
-			return malformed("an AuthnContextClassRef without text", "the URI of a class")
+	for _, ref := range c.Elements() {
+		uri, err := ref.TrimText()
+		if err != nil || uri == "" {
+			return malformed("a "+ref.Local+" without text", "the URI of a class or of a declaration")
 		}
-		q.RequestedAuthnContext.Classes = append(q.RequestedAuthnContext.Classes, identity.ClassRef(class))
+		switch {
+		case ref.Is(xmlsec.NSAssertion, "AuthnContextClassRef") && !q.onlyDeclarations:
+			q.RequestedAuthnContext.Classes = append(q.RequestedAuthnContext.Classes, identity.ClassRef(uri))
+		case ref.Is(xmlsec.NSAssertion, "AuthnContextDeclRef") && len(q.RequestedAuthnContext.Classes) == 0:
+			q.onlyDeclarations = true
+		default:
+			return malformed(ref.Local, "classes, or declarations in their place")
+		}
 	}
-	declarations := c.Children(xmlsec.NSAssertion, "AuthnContextDeclRef")
-	classes := len(q.RequestedAuthnContext.Classes)
-	if (classes == 0) == (len(declarations) == 0) {
-		return malformed("a RequestedAuthnContext with neither or both", "classes or declarations")
+	if len(q.RequestedAuthnContext.Classes) == 0 && !q.onlyDeclarations {
+		return malformed("an empty RequestedAuthnContext", "classes or declarations")
 	}
-	q.onlyDeclarations = classes == 0
 	return nil
 }
 
@@ -270,6 +283,23 @@ func indexOf(e *xmlsec.Element, name string) (*int, error) {
 	}
 	index := int(n)
 	return &index, nil
+}
+
+// versionOf reads a Version (SAML Core 4.1).
+func versionOf(s string) (major, minor uint64, ok bool) {
+	before, after, found := strings.Cut(s, ".")
+	major, err := strconv.ParseUint(before, 10, 16)
+	if err != nil || !found {
+		return 0, 0, false
+	}
+	minor, err = strconv.ParseUint(after, 10, 16)
+	return major, minor, err == nil
+}
+
+// absolute reports whether s is an absolute URI (SAML Core 1.3.2).
+func absolute(s string) bool {
+	u, err := url.Parse(collapse(s))
+	return err == nil && u.IsAbs()
 }
 
 // collapse drops the blanks around a value whose schema type collapses them.

@@ -1,6 +1,7 @@
 package idp
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,7 +28,7 @@ func (p *Provider) Respond(ctx context.Context, req identity.AuthnRequest, a ide
 	if err != nil {
 		return binding.Message{}, err
 	}
-	if err := checkAnswer(req, to.state.Subject, a); err != nil {
+	if a, err = checkAnswer(req, to, a); err != nil {
 		return binding.Message{}, err
 	}
 	octets, err := p.success(to, a)
@@ -70,7 +71,7 @@ func (p *Provider) addressee(ctx context.Context, req identity.AuthnRequest) (ad
 	if to.party, err = p.party(ctx, req.Audience); err != nil {
 		return addressee{}, err
 	}
-	_, err = to.party.Metadata.SP.AssertionConsumerService(to.state.ACS, nil, identity.BindingPOST)
+	_, err = to.party.Metadata.SP.AssertionConsumerService(to.state.ACS, nil, "", cmp.Or(to.state.Binding, identity.BindingPOST))
 	return to, err
 }
 
@@ -86,14 +87,18 @@ func (p *Provider) respond(w http.ResponseWriter, r *http.Request, req identity.
 	}
 	p.cfg.Log.LogAttrs(r.Context(), slog.LevelInfo, "signed in",
 		slog.String("request_id", web.RequestID(r.Context())), slog.String("relying_party", string(req.RelyingParty)),
-		slog.String("via", via), slog.String("class", string(a.Context.Class)))
+		slog.String("via", via), slog.String("class", string(a.Context.Class)), slog.Bool("unsolicited", req.Unsolicited))
 	return p.cfg.Web.Send(w, r, msg.URL, msg.Form)
 }
 
-// refuse sends the refusal to the service provider. This is where it is logged,
+// refuse sends the refusal to the service provider, unless that did not ask: then
+// the person, who did, is told. This is where it is logged,
 // since no error is returned then; if it cannot be sent, the person learns of it
 // instead.
 func (p *Provider) refuse(w http.ResponseWriter, r *http.Request, req identity.AuthnRequest, why error) error {
+	if req.Unsolicited {
+		return why
+	}
 	ctx := r.Context()
 	msg, err := p.Refuse(ctx, req, why)
 	if err != nil {

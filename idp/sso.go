@@ -33,17 +33,23 @@ func (p *Provider) sso(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	acs, err := selectEndpoint(rq, party.Metadata.SP)
+	acs, err := selectEndpoint(rq, party.Metadata.SP, browserBindings()...)
 	if err != nil {
 		return err
 	}
-	req, err := p.ask(rq, party, acs, msg)
+	p.openSubject(rq)
+	req, err := p.ask(rq, party, acs, msg.RelayState)
 	if err != nil {
 		return err
 	}
-	if err := p.check(rq, party); err != nil {
+	if err := p.check(rq, party, acs); err != nil {
 		return p.refuse(w, r, req, err)
 	}
+	return p.start(w, r, req)
+}
+
+// start begins the login that answers req.
+func (p *Provider) start(w http.ResponseWriter, r *http.Request, req identity.AuthnRequest) error {
 	out, err := p.cfg.Authenticator.Start(w, r, req)
 	if err != nil {
 		return p.refuse(w, r, req, err)

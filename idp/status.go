@@ -25,30 +25,39 @@ func statusOf(e *identity.Error, requestID string) status {
 	return s
 }
 
+// statusCodes returns the two levels of SAML Core 3.2.2.2.
 func statusCodes(e *identity.Error) (top, second string) {
 	switch e.Code {
 	case "sp.nameid_policy":
 		return saml.StatusRequester, saml.StatusInvalidNameIDPolicy
 	case "sp.binding":
 		return saml.StatusRequester, saml.StatusUnsupportedBinding
-	case "sp.version":
-		return saml.StatusVersionMismatch, ""
+	case "sp.unsupported":
+		return saml.StatusRequester, saml.StatusRequestUnsupported
+	case "sp.version_low":
+		return saml.StatusVersionMismatch, saml.StatusRequestVersionTooLow
+	case "sp.version_high":
+		return saml.StatusVersionMismatch, saml.StatusRequestVersionTooHigh
+	case "sp.proxy_count":
+		return saml.StatusResponder, saml.StatusProxyCountExceeded
+	case "sp.idp_list":
+		return saml.StatusResponder, saml.StatusNoSupportedIDP
+	case "sp.idp_unavailable":
+		return saml.StatusResponder, saml.StatusNoAvailableIDP
 	}
 	switch e.Kind {
 	case identity.KindInvalid, identity.KindExpired, identity.KindReplayed:
 		return saml.StatusRequester, saml.StatusRequestDenied
-	case identity.KindDenied, identity.KindExists:
-		return saml.StatusResponder, saml.StatusAuthnFailed
 	case identity.KindNotFound:
 		return saml.StatusResponder, saml.StatusUnknownPrincipal
 	case identity.KindNeedsInteraction:
 		return saml.StatusResponder, saml.StatusNoPassive
 	case identity.KindContextUnmet:
 		return saml.StatusResponder, saml.StatusNoAuthnContext
-	case identity.KindUnavailable, identity.KindInternal:
-		return saml.StatusResponder, ""
+	case identity.KindDenied, identity.KindExists, identity.KindUnavailable, identity.KindInternal:
+		return saml.StatusResponder, saml.StatusAuthnFailed
 	}
-	return saml.StatusResponder, ""
+	return saml.StatusResponder, saml.StatusAuthnFailed
 }
 
 // write writes the samlp:Status.

@@ -54,7 +54,11 @@ func (a *Authenticator) decide(t *transaction, s *identity.Session, now time.Tim
 		return decision{step: stepFinish}
 	case s != nil && !t.Request.ForceAuthn && unmet(t.Request, *s, now) == nil:
 		return decision{step: stepFinish}
-	case t.Request.IsPassive:
+	}
+	if why := a.outOfScope(t.Request); why != nil {
+		return decision{step: stepRefuse, why: why}
+	}
+	if t.Request.IsPassive {
 		return decision{step: stepRefuse, why: errPassive()}
 	}
 	local, upstreams := a.offer(t.Request)
@@ -113,23 +117,23 @@ func unmet(req identity.AuthnRequest, s identity.Session, now time.Time) *identi
 			Seen: age.Truncate(time.Second).String(), Expected: "at most " + req.MaxAge.String(),
 		}
 	}
-	if !req.Context.Satisfied(s.Context.Class) {
+	if !req.Context.Satisfied(s.Context) {
 		return errContext(req, s.Context.Class)
 	}
-	return nil
+	return scoped(req, s)
 }
 
 // offer says which ways in a request leaves open: samlet's own, unless what it
 // proves cannot answer the request, and upstreams, of which nobody can know
 // beforehand what they prove.
 func (a *Authenticator) offer(req identity.AuthnRequest) (local bool, upstreams []identity.Connection) {
-	local = a.cfg.Local != nil && req.Context.Satisfied(a.cfg.Local.Class()) &&
+	local = a.cfg.Local != nil && req.Context.Satisfied(provable(a.cfg.Local)) && req.Scoping.Lists(req.Issuer) &&
 		(req.Connection == "" || req.Connection == identity.LocalConnection)
-	if a.cfg.Upstream == nil {
+	if a.cfg.Upstream == nil || !req.Scoping.Proxies(1) {
 		return local, nil
 	}
 	for _, c := range a.cfg.Upstream.Connections() {
-		if c.ID != identity.LocalConnection && !c.Disabled && (req.Connection == "" || req.Connection == c.ID) {
+		if c.ID != identity.LocalConnection && !c.Disabled && req.Scoping.Lists(c.Issuer) && (req.Connection == "" || req.Connection == c.ID) {
 			upstreams = append(upstreams, c)
 		}
 	}
@@ -173,7 +177,7 @@ func (a *Authenticator) offers(req identity.AuthnRequest, id identity.Connection
 
 // nowhere says why no way in is left.
 func (a *Authenticator) nowhere(req identity.AuthnRequest) *identity.Error {
-	if a.cfg.Local != nil && !req.Context.Satisfied(a.cfg.Local.Class()) {
+	if a.cfg.Local != nil && !req.Context.Satisfied(provable(a.cfg.Local)) {
 		return errContext(req, a.cfg.Local.Class())
 	}
 	return &identity.Error{

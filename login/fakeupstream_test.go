@@ -3,6 +3,7 @@ package login_test
 import (
 	"context"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,10 @@ type upstream struct {
 }
 
 func (u *upstream) Connections() []identity.Connection { return u.connections }
+
+func (u *upstream) Knows(issuer identity.EntityID) bool {
+	return slices.ContainsFunc(u.connections, func(c identity.Connection) bool { return c.Issuer == issuer })
+}
 
 func (u *upstream) Route(identifier string) (identity.ConnectionID, bool) {
 	for _, c := range u.connections {

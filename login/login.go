@@ -21,6 +21,9 @@ type Upstream interface {
 	// Connections returns the enabled connections that a person may choose, in
 	// the operator's order.
 	Connections() []identity.Connection
+	// Knows reports whether a connection, be it disabled, brings the principals
+	// of an issuer.
+	Knows(issuer identity.EntityID) bool
 	// Route returns the connection that an identifier belongs to by its mail
 	// domain.
 	Route(identifier string) (identity.ConnectionID, bool)

@@ -17,6 +17,9 @@ type Method interface {
 	// dispatcher asks for it before it shows a page, so that nobody is asked for
 	// what cannot help.
 	Class() identity.ClassRef
+	// Also are further classes that passing it may prove, if what was presented
+	// is good enough.
+	Also() []identity.ClassRef
 	// Challenge returns the page that asks. It is the same, and takes the same
 	// time, whether or not anybody is known by the step's identifier.
 	Challenge(ctx context.Context, s Step) (templates.Page, error)

@@ -76,9 +76,14 @@ func rightPasses(t *testing.T, h Holder) {
 		t.Fatalf("the right answer: %v", err)
 	}
 	want := login.Factor{Record: h.Record, Context: identity.AuthnContext{Class: h.Method.Class(), Methods: h.Methods, AAL: h.AAL}}
-	opts := cmp.Options{cmpopts.IgnoreFields(login.Factor{}, "Settle"), cmpopts.IgnoreFields(identity.AuthnContext{}, "Instant")}
+	opts := cmp.Options{cmpopts.IgnoreFields(login.Factor{}, "Settle"), cmpopts.IgnoreFields(identity.AuthnContext{}, "Instant", "Also")}
 	if diff := cmp.Diff(want, got, opts); diff != "" {
 		t.Errorf("factor (-want +got):\n%s", diff)
+	}
+	for _, class := range got.Context.Also {
+		if !slices.Contains(h.Method.Also(), class) {
+			t.Errorf("the factor proves %q, which the method does not announce", class)
+		}
 	}
 	if !slices.Contains(h.Methods, h.Method.ID()) {
 		t.Errorf("amr %v lacks the method's own %q", h.Methods, h.Method.ID())

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"runtime"
 	"time"
+	"unicode/utf8"
 
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/login"
@@ -84,6 +85,25 @@ func (m *Method) Class() identity.ClassRef {
 	return identity.ClassPassword
 }
 
+// Also implements login.Method: a password as long as new ones have to be meets
+// the REFEDS profile of a single factor, whose other demands (rates, storage,
+// transport) the rest of this package meets.
+func (m *Method) Also() []identity.ClassRef {
+	if m.cfg.Protected {
+		return []identity.ClassRef{identity.ClassREFEDSSFA}
+	}
+	return nil
+}
+
+// also returns what the very password that was given proves beside Class. One
+// that was set elsewhere may be shorter than those that are set here.
+func (m *Method) also(given string) []identity.ClassRef {
+	if utf8.RuneCountInString(given) < MinLength {
+		return nil
+	}
+	return m.Also()
+}
+
 // Challenge implements login.Method. It looks nobody up, so that it cannot tell
 // whether the name is known.
 func (m *Method) Challenge(_ context.Context, s login.Step) (templates.Page, error) {
@@ -120,7 +140,7 @@ func (m *Method) Verify(ctx context.Context, s login.Step, answer url.Values) (l
 	return login.Factor{
 		Record: who.record.ID,
 		Context: identity.AuthnContext{
-			Class: m.Class(), Methods: []identity.Method{identity.MethodPassword}, AAL: identity.AAL1, Instant: m.cfg.Now().UTC(),
+			Class: m.Class(), Also: m.also(given), Methods: []identity.Method{identity.MethodPassword}, AAL: identity.AAL1, Instant: m.cfg.Now().UTC(),
 		},
 		Settle: settle,
 	}, nil
