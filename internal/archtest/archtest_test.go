@@ -32,6 +32,7 @@ var plan = map[string][]string{
 	"internal/xmlsec":   {"identity", "certs"},
 	"binding":           {"identity", "certs", "internal/xmlsec"},
 	"metadata":          {"identity", "certs", "internal/xmlsec"},
+	"internal/explain":  {"identity", "binding", "metadata", "internal/xmlsec"},
 	"internal/archtest": {},
 	"internal/peer":     {},
 
@@ -51,6 +52,7 @@ var plan = map[string][]string{
 	"cmd/samlet": {
 		"identity", "store", "store/sqlstore", "certs", "binding", "metadata", "templates", "internal/web",
 		"idp", "broker", "broker/sp", "login", "login/password",
+		"internal/explain",
 	},
 }
 
