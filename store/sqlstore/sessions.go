@@ -13,6 +13,10 @@ type sessions struct{ c *conn }
 
 // Create implements store.Sessions.
 func (s sessions) Create(ctx context.Context, token string, v identity.Session) error {
+	also, err := list(v.Context.Also)
+	if err != nil {
+		return err
+	}
 	methods, err := list(v.Context.Methods)
 	if err != nil {
 		return err
@@ -23,12 +27,12 @@ func (s sessions) Create(ctx context.Context, token string, v identity.Session) 
 	}
 	up := v.Upstream
 	n, err := s.c.exec(ctx, `
-INSERT INTO sessions (token, id, record, class, methods, aal, instant, authorities, connection,
+INSERT INTO sessions (token, id, record, class, also, methods, aal, instant, authorities, connection,
 	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
 	upstream_index, created, not_after)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT DO NOTHING`,
-		hashed(token), v.ID, v.Record, v.Context.Class, methods, int64(v.Context.AAL), micros(v.Context.Instant), authorities, v.Connection,
+		hashed(token), v.ID, v.Record, v.Context.Class, also, methods, int64(v.Context.AAL), micros(v.Context.Instant), authorities, v.Connection,
 		up.Issuer, up.Subject, up.Format, up.NameQualifier, up.SPNameQualifier,
 		v.UpstreamIx, micros(v.Created), micros(v.NotAfter))
 	if err != nil {
@@ -42,7 +46,7 @@ ON CONFLICT DO NOTHING`,
 
 func sessionColumns(v *identity.Session) []any {
 	up := &v.Upstream
-	return []any{&v.ID, &v.Record, &v.Context.Class, items[identity.Method]{&v.Context.Methods}, &v.Context.AAL,
+	return []any{&v.ID, &v.Record, &v.Context.Class, items[identity.ClassRef]{&v.Context.Also}, items[identity.Method]{&v.Context.Methods}, &v.Context.AAL,
 		instant{&v.Context.Instant}, items[identity.EntityID]{&v.Context.Authorities}, &v.Connection,
 		&up.Issuer, &up.Subject, &up.Format, &up.NameQualifier, &up.SPNameQualifier,
 		&v.UpstreamIx, instant{&v.Created}, instant{&v.NotAfter}}
@@ -52,7 +56,7 @@ func sessionColumns(v *identity.Session) []any {
 func (s sessions) Get(ctx context.Context, token string, now time.Time) (identity.Session, error) {
 	var v identity.Session
 	found, err := s.c.one(ctx, sessionColumns(&v), `
-SELECT id, record, class, methods, aal, instant, authorities, connection,
+SELECT id, record, class, also, methods, aal, instant, authorities, connection,
 	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
 	upstream_index, created, not_after
 FROM sessions WHERE token = $1 AND not_after > $2`, hashed(token), micros(now))
@@ -69,7 +73,7 @@ FROM sessions WHERE token = $1 AND not_after > $2`, hashed(token), micros(now))
 func (s sessions) ByID(ctx context.Context, id identity.SessionID) (identity.Session, error) {
 	var v identity.Session
 	found, err := s.c.one(ctx, sessionColumns(&v), `
-SELECT id, record, class, methods, aal, instant, authorities, connection,
+SELECT id, record, class, also, methods, aal, instant, authorities, connection,
 	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
 	upstream_index, created, not_after
 FROM sessions WHERE id = $1`, id)
@@ -86,7 +90,7 @@ FROM sessions WHERE id = $1`, id)
 func (s sessions) List(ctx context.Context, after identity.SessionID, limit int) ([]identity.Session, error) {
 	var out []identity.Session
 	err := s.c.all(ctx, appendSession(&out), `
-SELECT id, record, class, methods, aal, instant, authorities, connection,
+SELECT id, record, class, also, methods, aal, instant, authorities, connection,
 	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
 	upstream_index, created, not_after
 FROM sessions WHERE id > $1 ORDER BY id LIMIT $2`, after, int64(limit))
@@ -162,7 +166,7 @@ func appendParticipant(out *[]identity.Participant) func(*sql.Rows) error {
 func (s sessions) OfRecord(ctx context.Context, id identity.RecordID) ([]identity.Session, error) {
 	var out []identity.Session
 	err := s.c.all(ctx, appendSession(&out), `
-SELECT id, record, class, methods, aal, instant, authorities, connection,
+SELECT id, record, class, also, methods, aal, instant, authorities, connection,
 	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
 	upstream_index, created, not_after
 FROM sessions WHERE record = $1 ORDER BY created DESC, id DESC`, id)

@@ -15,6 +15,7 @@ func session(id identity.SessionID, r identity.RecordID, created, notAfter time.
 		ID: id, Record: r,
 		Context: identity.AuthnContext{
 			Class:       identity.ClassREFEDSMFA,
+			Also:        []identity.ClassRef{identity.ClassREFEDSSFA, identity.ClassPassword},
 			Methods:     []identity.Method{identity.MethodPassword, "otp"},
 			AAL:         identity.AAL2,
 			Instant:     created,
