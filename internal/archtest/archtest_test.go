@@ -25,16 +25,17 @@ const module = "github.com/samlet-id/samlet"
 var plan = map[string][]string{
 	"identity": {},
 
-	"store":             {"identity"},
-	"certs":             {"identity"},
-	"templates":         {"identity"},
-	"internal/web":      {"identity", "templates"},
-	"internal/xmlsec":   {"identity", "certs"},
-	"binding":           {"identity", "certs", "internal/xmlsec"},
-	"metadata":          {"identity", "certs", "internal/xmlsec"},
-	"internal/explain":  {"identity", "binding", "metadata", "internal/xmlsec"},
-	"internal/archtest": {},
-	"internal/peer":     {},
+	"store":               {"identity"},
+	"certs":               {"identity"},
+	"templates":           {"identity"},
+	"internal/web":        {"identity", "templates"},
+	"internal/xmlsec":     {"identity", "certs"},
+	"binding":             {"identity", "certs", "internal/xmlsec"},
+	"metadata":            {"identity", "certs", "internal/xmlsec"},
+	"internal/expression": {"identity"},
+	"internal/explain":    {"identity", "binding", "metadata", "internal/xmlsec"},
+	"internal/archtest":   {},
+	"internal/peer":       {},
 
 	"broker": {"identity", "store", "binding"},
 	"login":  {"identity", "store", "binding", "templates", "internal/web"},
@@ -51,7 +52,7 @@ var plan = map[string][]string{
 
 	"cmd/samlet": {
 		"identity", "store", "store/sqlstore", "certs", "binding", "metadata", "templates", "internal/web",
-		"idp", "broker", "broker/sp", "login", "login/password",
+		"idp", "broker", "broker/sp", "login", "login/password", "internal/expression",
 		"internal/explain",
 	},
 }
@@ -74,6 +75,7 @@ var owners = map[string][]string{
 	"go.yaml.in/yaml/v3":                  {"cmd/samlet"},
 	"html/template":                       {"templates"},
 	"golang.org/x/crypto/argon2":          {"login/password"},
+	"github.com/expr-lang/expr":           {"internal/expression"},
 }
 
 func TestImportsPointDown(t *testing.T) {

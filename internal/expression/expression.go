@@ -1,0 +1,245 @@
+// Package expression compiles the conditions and values that operators write in
+// config.yaml. It owns which part of the expression language they may use, the
+// names that an expression may look at, and its bounds in time and memory. It
+// knows nothing of files, logins or protocols: what it makes are pure functions
+// of an identity.Person.
+//
+// An expression sees
+//
+//	user.NAME        the attribute of the catalogue: a string, or "" if there is
+//	                 none; of type string_list, a list
+//	user.connection  how the person came in
+//	authn.class      the authentication context class that was reached
+//	sp               the id of the service provider
+//
+// and may use comparisons, and, or, not, in, contains, startsWith, endsWith,
+// matches with a constant pattern, + on text, lists, list[0], ?: and the functions
+// in functions. There is no clock, no network and no randomness.
+package expression
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/types"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/samlet-id/samlet/identity"
+)
+
+// The bounds. They are far beyond what configurations need and keep the dearest
+// expression that they admit within milliseconds; TestExpressionBombs holds that.
+const (
+	maxSource = 1000      // characters
+	maxNodes  = 120       // of the syntax tree
+	maxMemory = 200_000   // elements of lists that one run may make
+	maxValue  = 4 << 10   // bytes of one value that an expression looks at
+	maxValues = 256 << 10 // bytes of all of them
+	maxCount  = 10_000    // how many they are
+)
+
+// functions are those of expr-lang that an expression may call, and whether they
+// take a predicate.
+var functions = map[string]bool{
+	"all": true, "any": true, "none": true, "count": true, "filter": true, "map": true,
+	"len": false, "lower": false, "upper": false, "trim": false, "trimPrefix": false, "trimSuffix": false,
+	"split": false, "first": false, "last": false, "concat": false,
+}
+
+// Functions returns the names of the functions that an expression may call,
+// sorted.
+func Functions() []string {
+	names := make([]string, 0, len(functions))
+	for n := range functions {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Fault is what is wrong with an expression, and where in its text.
+type Fault struct {
+	Line, Column int // both from 1; the column counts characters
+	Msg          string
+}
+
+// Error implements error.
+func (f *Fault) Error() string { return fmt.Sprintf("%s (at %d:%d)", f.Msg, f.Line, f.Column) }
+
+// Compiler compiles against one catalogue of attributes. It is safe for
+// concurrent use.
+type Compiler struct {
+	lists  map[string]bool // the names below user, and which of them are lists
+	schema types.Map
+}
+
+// New returns a Compiler for the attributes of c.
+func New(c *identity.Catalogue) *Compiler {
+	k := &Compiler{lists: map[string]bool{}}
+	user := types.Map{}
+	for _, a := range c.All() {
+		n := string(a.Name)
+		k.lists[n] = a.Type == "string_list"
+		user[n] = types.String
+		if k.lists[n] {
+			user[n] = types.Array(types.String)
+		}
+	}
+	k.lists[connection], user[connection] = false, types.String
+	k.schema = types.Map{"user": user, "authn": types.Map{"class": types.String}, "sp": types.String}
+	return k
+}
+
+// connection is the one name below user that is no attribute.
+const connection = "connection"
+
+// Condition compiles source, which must be true or false. A faulty one is a
+// *Fault.
+func (k *Compiler) Condition(source string) (identity.Condition, error) {
+	p, err := k.compile(source, expr.AsBool(), expr.WarnOnAny())
+	if err != nil {
+		return nil, err
+	}
+	return func(who identity.Person) (bool, error) {
+		v, err := p.run(who)
+		if err != nil {
+			return false, err
+		}
+		ok, isBool := v.(bool)
+		if !isBool {
+			return false, fmt.Errorf("got %T, want true or false", v)
+		}
+		return ok, nil
+	}, nil
+}
+
+// Expression compiles source, which must be text or a list of texts. A faulty one
+// is a *Fault.
+func (k *Compiler) Expression(source string) (identity.Expression, error) {
+	p, err := k.compile(source)
+	if err != nil {
+		return nil, err
+	}
+	return func(who identity.Person) ([]string, error) {
+		v, err := p.run(who)
+		if err != nil {
+			return nil, err
+		}
+		return texts(v)
+	}, nil
+}
+
+// texts returns a text or a list of texts as a list; nothing, as none.
+func texts(v any) ([]string, error) {
+	switch v := v.(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return []string{v}, nil
+	case []string:
+		return slices.Clone(v), nil
+	case []any:
+		out := make([]string, len(v))
+		for i, item := range v {
+			s, ok := item.(string)
+			if !ok {
+				return nil, fmt.Errorf("got a list with %T in it, want texts", item)
+			}
+			out[i] = s
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("got %T, want a text or a list of texts", v)
+}
+
+// program is a compiled expression with the attributes that it looks at.
+type program struct {
+	code  *vm.Program
+	reads []string
+	lists map[string]bool
+}
+
+func (k *Compiler) compile(source string, want ...expr.Option) (*program, error) {
+	if n := len([]rune(source)); n > maxSource {
+		return nil, &Fault{1, 1, fmt.Sprintf("the expression has %d characters, at most %d are read", n, maxSource)}
+	}
+	reads, err := k.check(source)
+	if err != nil {
+		return nil, located(err)
+	}
+	options := []expr.Option{expr.Env(k.schema), expr.MaxNodes(maxNodes), expr.DisableAllBuiltins()}
+	for name := range functions {
+		options = append(options, expr.EnableBuiltin(name))
+	}
+	code, err := expr.Compile(source, append(options, want...)...)
+	if err != nil {
+		return nil, located(err)
+	}
+	return &program{code: code, reads: reads, lists: k.lists}, nil
+}
+
+// located turns an error of the compiler into a Fault.
+func located(err error) error {
+	var f *Fault
+	if errors.As(err, &f) {
+		return f
+	}
+	var at *file.Error
+	if errors.As(err, &at) {
+		return &Fault{at.Line, at.Column + 1, at.Message}
+	}
+	msg, _, _ := strings.Cut(err.Error(), "\n")
+	return &Fault{1, 1, msg}
+}
+
+// run computes the expression. A panic inside of it is an error (vm.Run).
+func (p *program) run(who identity.Person) (any, error) {
+	env, err := p.environment(who)
+	if err != nil {
+		return nil, err
+	}
+	machine := vm.VM{MemoryBudget: maxMemory}
+	v, err := machine.Run(p.code, env)
+	if err != nil {
+		msg, _, _ := strings.Cut(err.Error(), "\n") // the rest repeats the source
+		return nil, errors.New(msg)
+	}
+	return v, nil
+}
+
+// environment holds what the expression reads, and nothing else.
+func (p *program) environment(who identity.Person) (map[string]any, error) {
+	user := make(map[string]any, len(p.reads))
+	total, count := 0, 0
+	for _, name := range p.reads {
+		if name == connection {
+			user[name] = string(who.Connection)
+			continue
+		}
+		values := who.Attributes[identity.Name(name)]
+		for _, v := range values {
+			total += len(v)
+			count++
+			if len(v) > maxValue || total > maxValues || count > maxCount {
+				return nil, fmt.Errorf("the values of %s are too long or too many to be looked at", name)
+			}
+		}
+		switch {
+		case p.lists[name] && values == nil:
+			user[name] = []string{}
+		case p.lists[name]:
+			user[name] = values
+		case len(values) > 0:
+			user[name] = values[0]
+		default:
+			user[name] = ""
+		}
+	}
+	return map[string]any{
+		"user": user, "authn": map[string]any{"class": string(who.Context.Class)}, "sp": string(who.RelyingParty),
+	}, nil
+}
