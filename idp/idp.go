@@ -132,6 +132,7 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.Handle("GET "+p.base+pathSSO, p.cfg.Web.Handle(p.sso))
 	mux.Handle("POST "+p.base+pathSSO, p.cfg.Web.Handle(p.sso))
 	mux.Handle("GET "+p.base+pathResume, p.cfg.Web.Handle(p.resume))
+	mux.Handle("GET "+p.base+pathUnsolicited, p.cfg.Web.Handle(p.unsolicited))
 	mux.Handle("GET "+p.base+pathLogout, p.cfg.Web.Handle(p.singleLogout))
 	mux.Handle("POST "+p.base+pathLogout, p.cfg.Web.Handle(p.singleLogout))
 	mux.Handle("POST "+p.base+pathLogoutSOAP, p.cfg.Web.Handle(p.singleLogoutSOAP))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/samlet-id/samlet/binding"
@@ -23,11 +25,17 @@ type pending struct {
 
 // Begin writes the AuthnRequest that takes the browser to the IdP, and returns
 // with it the state for Finish (SAML Core 3.4.1, SAML Profiles 4.1.4.1). Of req
-// it hands ForceAuthn and IsPassive on; which context and which NameID are asked
-// for is a matter of the connection.
+// it hands ForceAuthn, IsPassive and Scoping on; which context and which NameID
+// are asked for is a matter of the connection.
 func (c *Connector) Begin(ctx context.Context, req identity.AuthnRequest, relayState string) (binding.Message, []byte, error) {
 	if err := ctx.Err(); err != nil {
 		return binding.Message{}, nil, err
+	}
+	if !req.Scoping.Proxies(1) {
+		return binding.Message{}, nil, &identity.Error{
+			Kind: identity.KindDenied, Code: "sp.proxy_count", Who: identity.WhoVendor,
+			Msg: "The application does not accept a sign-in that another organization vouches for.", Expected: "ProxyCount 1 at least",
+		}
 	}
 	id, err := identity.NewMessageID(c.cfg.Rand)
 	if err != nil {
@@ -103,11 +111,39 @@ func (c *Connector) authnRequest(p pending, req identity.AuthnRequest, signed bo
 		}
 		w.Close()
 	}
+	writeScoping(w, req)
 	w.Close()
 	if signed {
 		return w.Sign(c.cfg.Keys.Signing())
 	}
 	return w.Bytes()
+}
+
+// writeScoping passes on what the relying party said about scope, the ProxyCount
+// one less, and itself as the last of the requesters (SAML Core 3.4.1.2, 3.4.1.5).
+// Where it said nothing we say nothing: there are identity providers that refuse
+// any Scoping, AD FS among them.
+func writeScoping(w *xmlsec.Writer, req identity.AuthnRequest) {
+	s := req.Scoping
+	if !s.Given() {
+		return
+	}
+	count := ""
+	if s.ProxyCount != nil {
+		count = strconv.Itoa(*s.ProxyCount - 1)
+	}
+	w.Open("samlp:Scoping", "ProxyCount", count)
+	if len(s.IDPList) > 0 {
+		w.Open("samlp:IDPList")
+		for _, id := range s.IDPList {
+			w.Element("samlp:IDPEntry", "", "ProviderID", string(id))
+		}
+		w.Close()
+	}
+	for _, id := range append(slices.Clone(s.Requesters), req.Audience) {
+		w.Element("samlp:RequesterID", string(id))
+	}
+	w.Close()
 }
 
 // trueOrAbsent leaves out what is false, as that is the specified default.

@@ -194,8 +194,8 @@ func buildIDP(snap *snapshot, sh *shared, site *web.Web, auth *login.Authenticat
 	return idp.New(idp.Config{
 		EntityID: identity.EntityID(cfg.IDP.EntityID), BaseURL: cfg.Server.BaseURL, Party: parties.party, PartyByID: parties.partyByID, Authenticator: auth,
 		Store: sh.store, Keys: snap.Keys, Catalogue: snap.Catalogue, Web: site, Log: sh.log, RequireSignedRequests: cfg.IDP.WantAuthnRequestsSigned,
-		Metadata: settings,
-		Now:      sh.now, Rand: sh.rand,
+		Metadata: settings, Skew: time.Duration(cfg.IDP.MaxClockSkew),
+		Now: sh.now, Rand: sh.rand,
 	})
 }
 

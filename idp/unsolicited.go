@@ -1,0 +1,105 @@
+package idp
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/samlet-id/samlet/binding"
+	"github.com/samlet-id/samlet/identity"
+)
+
+// pathUnsolicited is where a link or a launcher begins a sign-in for an
+// application:
+//
+//	GET BASE/saml/idp-initiated?sp=ENTITYID&RelayState=…
+const pathUnsolicited = "/saml/idp-initiated"
+
+const (
+	paramParty      = "sp"
+	paramRelayState = "RelayState"
+)
+
+// unsolicited begins a sign-in that no service provider asked for (SAML Profiles
+// 4.1.5). The Response goes to the default AssertionConsumerService and answers
+// no request. Whatever is wrong is told to the person, who alone asked.
+func (p *Provider) unsolicited(w http.ResponseWriter, r *http.Request) error {
+	id, relayState, err := readLink(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	party, err := p.party(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if !party.IDPInitiated {
+		return &identity.Error{
+			Kind: identity.KindDenied, Code: "sp.idp_initiated", Who: identity.WhoOperator,
+			Msg: "This application takes no sign-in that begins here. Open the application itself.", Seen: string(id), Expected: "idp_initiated: true",
+		}
+	}
+	acs, err := party.Metadata.SP.AssertionConsumerService("", nil, "", browserBindings()...)
+	if err != nil {
+		return err
+	}
+	req, err := p.ask(&authnRequest{}, party, acs, relayState)
+	if err != nil {
+		return err
+	}
+	req.Unsolicited = true
+	return p.start(w, r, req)
+}
+
+// readLink reads the query. Unlike a message of an application it was put
+// together by a person, so that whatever is not understood is a mistake worth
+// telling.
+func readLink(raw string) (id identity.EntityID, relayState string, err error) {
+	if len(raw) > binding.DefaultMaxQuery {
+		return "", "", badLink("a query of "+strconv.Itoa(len(raw))+" bytes", "a short one")
+	}
+	q, err := url.ParseQuery(raw)
+	if err != nil {
+		return "", "", badLink("a query that cannot be decoded", "percent-encoded values")
+	}
+	for name, values := range q {
+		switch {
+		case name != paramParty && name != paramRelayState:
+			return "", "", badLink("the parameter "+strconv.Quote(name), "sp and RelayState")
+		case len(values) > 1:
+			return "", "", badLink(name+" more than once", "once")
+		}
+	}
+	id, relayState = identity.EntityID(q.Get(paramParty)), q.Get(paramRelayState)
+	if id == "" {
+		return "", "", badLink("no sp", "sp=ENTITYID")
+	}
+	return id, relayState, checkRelayState(relayState)
+}
+
+// checkRelayState refuses what could do harm at an application that takes a
+// RelayState for an address to go to, as many do here. In an answer to a request
+// it is the application's own and comes back whatever it is.
+func checkRelayState(s string) error {
+	if len(s) > binding.DefaultMaxRelayState {
+		return badLink("a RelayState of "+strconv.Itoa(len(s))+" bytes", "at most "+strconv.Itoa(binding.DefaultMaxRelayState))
+	}
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return badLink("a RelayState with control characters", "text")
+	}
+	scheme, _, found := strings.Cut(strings.TrimSpace(s), ":")
+	scripts := []string{"javascript", "vbscript", "data", "blob", "file"}
+	if found && slices.Contains(scripts, strings.ToLower(strings.TrimSpace(scheme))) {
+		return badLink("a RelayState that begins with "+scheme+":", "an address with https, a path, or a word that the application knows")
+	}
+	return nil
+}
+
+func badLink(seen, expected string) error {
+	return &identity.Error{
+		Kind: identity.KindInvalid, Code: "sp.link", Who: identity.WhoUser,
+		Msg: "This link is not one by which a sign-in can begin.", Seen: seen, Expected: expected,
+	}
+}
