@@ -36,7 +36,7 @@ func (p *Provider) assertion(w *xmlsec.Writer, to addressee, a identity.Assertio
 	writeSubject(w, to, a.Principal)
 	writeConditions(w, to)
 	writeAuthnStatement(w, a)
-	p.writeAttributeStatement(w, to.party.Release, a.Attributes)
+	p.writeAttributeStatement(w, a.Released)
 	w.Close()
 	return nil
 }

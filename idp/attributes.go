@@ -3,7 +3,6 @@ package idp
 import (
 	"cmp"
 	"net/url"
-	"slices"
 
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/internal/xmlsec"
@@ -11,25 +10,30 @@ import (
 
 // writeAttributeStatement writes a saml:AttributeStatement (SAML Core 2.7.3), or
 // nothing where nothing is released: it must not be empty.
-func (p *Provider) writeAttributeStatement(w *xmlsec.Writer, rules []identity.ReleaseRule, attributes identity.Attributes) {
-	names := attributes.Names()
-	if len(names) == 0 {
-		return
-	}
-	w.Open("saml:AttributeStatement")
-	for _, n := range names {
-		for _, on := range p.wireNames(n, rules) {
-			w.Open("saml:Attribute",
-				"Name", on.name,
-				"NameFormat", string(on.format),
-				"FriendlyName", on.friendly)
-			for _, v := range attributes[n] {
-				w.Element("saml:AttributeValue", v)
-			}
-			w.Close()
+func (p *Provider) writeAttributeStatement(w *xmlsec.Writer, released []identity.Released) {
+	open := false
+	for i := range released {
+		r := &released[i]
+		if len(r.Values) == 0 {
+			continue
 		}
+		if !open {
+			w.Open("saml:AttributeStatement")
+			open = true
+		}
+		on := p.onWire(r)
+		w.Open("saml:Attribute",
+			"Name", on.name,
+			"NameFormat", string(on.format),
+			"FriendlyName", on.friendly)
+		for _, v := range r.Values {
+			w.Element("saml:AttributeValue", v)
+		}
+		w.Close()
 	}
-	w.Close()
+	if open {
+		w.Close()
+	}
 }
 
 // wireName is what one service provider calls an attribute.
@@ -39,32 +43,19 @@ type wireName struct {
 	friendly string
 }
 
-// wireNames returns what the service provider calls n: as each of its rules for
-// n says, else as the catalogue does. A name that is unknown on the wire goes by
-// our own.
-func (p *Provider) wireNames(n identity.Name, rules []identity.ReleaseRule) []wireName {
-	row, _ := p.cfg.Catalogue.Lookup(n) // the zero row has no SAML name
-	usual := wireName{name: row.SAMLName, format: row.NameFormat, friendly: row.FriendlyName}
-	if usual.name == "" {
-		usual = wireName{name: string(n), format: identity.NameFormatBasic}
+// onWire returns what the service provider calls an attribute: as it was
+// released, else as the catalogue has it. A name that is unknown on the wire goes
+// by our own.
+func (p *Provider) onWire(r *identity.Released) wireName {
+	row, _ := p.cfg.Catalogue.Lookup(r.Attribute) // the zero row has no SAML name
+	friendly := cmp.Or(r.FriendlyName, row.FriendlyName)
+	switch {
+	case r.As != "":
+		return wireName{r.As, cmp.Or(r.NameFormat, formatOf(r.As)), friendly}
+	case row.SAMLName != "":
+		return wireName{row.SAMLName, cmp.Or(r.NameFormat, row.NameFormat), friendly}
 	}
-	var out []wireName
-	for _, r := range rules {
-		if r.Attribute != n {
-			continue
-		}
-		on := usual
-		if r.As != "" {
-			on = wireName{name: r.As, format: cmp.Or(r.NameFormat, formatOf(r.As)), friendly: row.FriendlyName}
-		}
-		if !slices.Contains(out, on) {
-			out = append(out, on)
-		}
-	}
-	if len(out) == 0 {
-		return []wireName{usual}
-	}
-	return out
+	return wireName{string(r.Attribute), cmp.Or(r.NameFormat, identity.NameFormatBasic), friendly}
 }
 
 // formatOf guesses the format of a name that the operator chose.

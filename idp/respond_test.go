@@ -32,12 +32,10 @@ var update = goflag.Bool("update", false, "write the golden files anew")
 // hostileAttributes are values that break out of templates, or change in
 // parsers that normalise.
 func hostileAttributes(a *identity.Assertion) {
-	a.Attributes = identity.Attributes{
-		identity.Mail: {
-			`</saml:AttributeValue><saml:AttributeValue>admin`, `alice@example.test<!---->.evil.test`, `]]>`, `"'&amp;`,
-			"a\r\nb\rc\td", "   leading", "\U0001F511\U0010FFFD", strings.Repeat("0123456789abcdef", 640), "",
-		},
-	}
+	a.Released = []identity.Released{{Attribute: identity.Mail, Values: []string{
+		`</saml:AttributeValue><saml:AttributeValue>admin`, `alice@example.test<!---->.evil.test`, `]]>`, `"'&amp;`,
+		"a\r\nb\rc\td", "   leading", "\U0001F511\U0010FFFD", strings.Repeat("0123456789abcdef", 640), "",
+	}}}
 	a.Principal.Subject = `</saml:NameID>"'<&` + "\r\n\t"
 	a.Session = `"><x/>` + "\r\n\t"
 }
@@ -58,21 +56,20 @@ func TestGoldenResponses(t *testing.T) {
 			p.Sign = identity.SignRule{Assertion: identity.On, Response: identity.Off}
 		}},
 		"hostile_values": {metadata: flag("WantAssertionsSigned"), answer: hostileAttributes},
-		"everything": {party: func(p *idp.Party) {
-			p.Release = []identity.ReleaseRule{
-				{Attribute: identity.Mail}, {Attribute: identity.Mail, As: "email"},
-				{Attribute: identity.Groups, As: "https://app.example.test/claims/Groups"},
-				{Attribute: identity.GivenName, As: "urn:given", NameFormat: identity.NameFormatUnspecified},
-			}
-		}, answer: func(a *identity.Assertion) {
+		"everything": {answer: func(a *identity.Assertion) {
 			a.NotAfter = noon.Add(8 * time.Hour)
 			a.Context.Authorities = append(a.Context.Authorities, "https://idp.far.test")
-			a.Attributes[identity.GivenName] = []string{"Alice"}
-			a.Attributes["nickname"] = []string{"Al"}
-			a.Attributes["unlisted"] = []string{"x"}
+			a.Released = []identity.Released{
+				{Attribute: identity.GivenName, As: "urn:given", NameFormat: identity.NameFormatUnspecified, Values: []string{"Alice"}},
+				{Attribute: identity.Groups, As: "https://app.example.test/claims/Groups", Values: []string{"staff", "admins"}},
+				{Attribute: identity.Mail, Values: []string{"alice@example.test"}},
+				{Attribute: identity.Mail, As: "email", Values: []string{"alice@example.test"}},
+				{Attribute: "nickname", Values: []string{"Al"}},
+				{Attribute: "unlisted", Values: []string{"x"}},
+			}
 		}},
 		"nothing_released": {answer: func(a *identity.Assertion) {
-			a.Attributes = identity.Attributes{identity.Mail: nil}
+			a.Released = []identity.Released{{Attribute: identity.Mail}}
 			a.Principal = identity.Principal{Issuer: entityID}
 			a.Context.Authorities = nil
 		}},
@@ -194,7 +191,7 @@ func TestXMLInjection(t *testing.T) {
 		}
 		got = append(got, s)
 	}
-	if diff := cmp.Diff(w.auth.answer.Attributes[identity.Mail], got); diff != "" {
+	if diff := cmp.Diff(w.auth.answer.Released[0].Values, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -204,7 +201,7 @@ func TestXMLInjection(t *testing.T) {
 func TestUnwritableValueIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil, nil)
-	w.auth.answer.Attributes[identity.Mail] = []string{"a\x00b"}
+	w.auth.answer.Released[0].Values = []string{"a\x00b"}
 	got := w.send(byRedirect(t, authnRequest, "", nil))
 	if got.codes() != "Requester/RequestDenied" || !strings.Contains(got.message(), "xml.character") {
 		t.Errorf("got %s: %s", got.codes(), got.message())

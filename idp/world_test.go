@@ -104,9 +104,9 @@ func alice() identity.Assertion {
 			Class: identity.ClassPasswordProtectedTransport, Instant: noon.Add(-time.Hour),
 			Authorities: []identity.EntityID{"https://idp.partner.test/saml"},
 		},
-		Attributes: identity.Attributes{
-			identity.Mail:   {"alice@example.test"},
-			identity.Groups: {"staff", "admins"},
+		Released: []identity.Released{
+			{Attribute: identity.Groups, Values: []string{"staff", "admins"}},
+			{Attribute: identity.Mail, Values: []string{"alice@example.test"}},
 		},
 		Session: "s-1",
 	}

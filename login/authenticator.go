@@ -67,31 +67,73 @@ func (a *Authenticator) answer(r *http.Request, rp identity.RelyingParty, req id
 	ctx, now := r.Context(), a.now()
 	var out identity.Assertion
 	var l *live
-	read := func(mint bool) func(*store.Tx) error {
+	var o *offer
+	read := func(mint minting) func(*store.Tx) error {
 		return func(tx *store.Tx) error {
 			var err error
 			if l, err = a.sessionIn(ctx, tx, token, now); err != nil || l == nil {
 				return err
 			}
-			if d := a.decide(&transaction{Request: req}, &l.session, now); d.step != stepFinish {
+			d, prepared, err := a.next(ctx, tx, &transaction{Request: req}, rp, l, now)
+			o = prepared
+			switch {
+			case err != nil:
+				return err
+			case d.step == stepRefuse:
+				return d.why
+			case d.step != stepFinish:
 				l = nil
 				return nil
 			}
-			out, err = a.release(ctx, tx, mint, rp, req, *l, now)
+			out, err = a.issue(ctx, tx, mint, o, now)
 			return err
 		}
 	}
-	err := a.cfg.Store.View(ctx, read(false))
+	err := a.cfg.Store.View(ctx, read(mintNever))
 	if errors.Is(err, errMint) {
-		err = a.cfg.Store.Update(ctx, read(true))
+		err = a.cfg.Store.Update(ctx, read(mintStored))
 	}
-	if err != nil && l != nil && identity.KindOf(err) == identity.KindDenied {
+	if err != nil && l != nil && refuses(err) {
 		return identity.Assertion{}, false, errors.Join(err, a.journal.add(entry{event: refusalEvent(ctx, l.session, req, err, now)}))
 	}
 	if err != nil || l == nil {
 		return identity.Assertion{}, false, err
 	}
+	a.tell(ctx, o)
 	return out, true, a.journal.add(entry{participant(*l, req, out, now), releaseEvent(ctx, *l, req, out, now)})
+}
+
+// next is decide, with the offer to the relying party where somebody's
+// authentication answers the request: the one of the transaction itself, else the
+// live session l, which may be nil.
+func (a *Authenticator) next(ctx context.Context, tx *store.Tx, t *transaction, rp identity.RelyingParty, l *live, now time.Time) (decision, *offer, error) {
+	var g *guest
+	if l != nil {
+		g = &guest{session: l.session}
+	}
+	d := a.decide(t, g, now)
+	if d.step != stepFinish {
+		return d, nil, nil
+	}
+	if t.Session != nil && (l == nil || l.session.ID != t.Session.ID) {
+		rec, err := tx.Records.Get(ctx, t.Session.Record)
+		if err != nil {
+			return decision{}, nil, fmt.Errorf("reading the record: %w", err)
+		}
+		l = &live{session: *t.Session, record: rec}
+	}
+	o, err := a.prepare(ctx, tx, rp, t.Request, *l, t.Agreed)
+	if err != nil {
+		return decision{}, nil, err
+	}
+	g = &guest{session: o.live.session, refusal: o.refusal, ask: o.consent.due}
+	return a.decide(t, g, now), o, nil
+}
+
+// refuses reports whether err answers the request, and is no failure of ours.
+func refuses(err error) bool {
+	e, ok := errors.AsType[*identity.Error](err)
+	return ok && (e.Kind == identity.KindDenied || e.Kind == identity.KindNeedsInteraction || e.Kind == identity.KindContextUnmet)
 }
 
 // Result ends the login that the browser of r has come back from: it takes the
@@ -157,13 +199,20 @@ func (a *Authenticator) deliver(ctx context.Context, tx *store.Tx, rp identity.R
 		return identity.Assertion{}, errDisabled(), nil
 	}
 	l := live{session: *t.Session, record: rec}
-	out, err = a.release(ctx, tx, true, rp, t.Request, l, now)
-	if refused, ok := errors.AsType[*identity.Error](err); ok && refused.Kind == identity.KindDenied {
-		return identity.Assertion{}, refused, nil
+	o, err := a.prepare(ctx, tx, rp, t.Request, l, t.Agreed)
+	if err != nil {
+		return identity.Assertion{}, nil, err
+	}
+	if o.consent.due && !t.Request.IsPassive {
+		return identity.Assertion{}, nil, a.errUnasked(t)
+	}
+	if out, err = a.issue(ctx, tx, mintStored, o, now); refuses(err) {
+		return identity.Assertion{}, err, nil
 	}
 	if err != nil {
 		return identity.Assertion{}, nil, err
 	}
+	a.tell(ctx, o)
 	if err := tx.Sessions.Join(ctx, participant(l, t.Request, out, now)); err != nil {
 		return identity.Assertion{}, nil, fmt.Errorf("recording the participant: %w", err)
 	}
@@ -187,6 +236,9 @@ func (a *Authenticator) party(id identity.RelyingPartyID) (identity.RelyingParty
 func releaseEvent(ctx context.Context, l live, req identity.AuthnRequest, out identity.Assertion, now time.Time) identity.Event {
 	e := sessionEvent(ctx, identity.EventRelease, l.session, now)
 	e.RelyingParty, e.Detail = req.RelyingParty, releaseDetail(out)
+	if len(out.Lacking) > 0 {
+		e.Code = codeLacking
+	}
 	if req.Unsolicited {
 		e.Detail += " unsolicited"
 	}

@@ -18,6 +18,7 @@ const (
 	stepChoose               // ask where from
 	stepMethod               // ask for the proof
 	stepUpstream             // send the browser to the connection
+	stepConsent              // ask what may leave
 )
 
 // String returns the step as one word.
@@ -35,6 +36,8 @@ func (s step) String() string {
 		return "method"
 	case stepUpstream:
 		return "upstream"
+	case stepConsent:
+		return "consent"
 	}
 	return "invalid"
 }
@@ -44,16 +47,24 @@ type decision struct {
 	why  *identity.Error
 }
 
+// guest is somebody with a session, and what stands against telling the relying
+// party of them.
+type guest struct {
+	session identity.Session
+	refusal *identity.Error // they may not be signed in there
+	ask     bool            // they have not said yet what may leave
+}
+
 // decide is the dispatcher: the one place that says what comes next, for every
-// step of every login. It is pure. s is the browser's live session, or nil.
-func (a *Authenticator) decide(t *transaction, s *identity.Session, now time.Time) decision {
+// step of every login. It is pure. g is whoever has a live session, or nil.
+func (a *Authenticator) decide(t *transaction, g *guest, now time.Time) decision {
 	switch {
 	case t.Refusal != nil:
 		return decision{step: stepRefuse, why: t.Refusal.err()}
 	case t.Session != nil:
-		return decision{step: stepFinish}
-	case s != nil && !t.Request.ForceAuthn && unmet(t.Request, *s, now) == nil:
-		return decision{step: stepFinish}
+		return t.admit(g)
+	case g != nil && !t.Request.ForceAuthn && unmet(t.Request, g.session, now) == nil:
+		return t.admit(g)
 	}
 	if why := a.outOfScope(t.Request); why != nil {
 		return decision{step: stepRefuse, why: why}
@@ -76,6 +87,22 @@ func (a *Authenticator) decide(t *transaction, s *identity.Session, now time.Tim
 	// Whoever was sent away and is back without an answer pressed the back
 	// button: they want to choose again, not to be sent away again.
 	return decision{step: stepChoose}
+}
+
+// admit is the dispatcher's word on somebody whose authentication answers the
+// request.
+func (t *transaction) admit(g *guest) decision {
+	switch {
+	case g == nil:
+		return decision{step: stepFinish}
+	case g.refusal != nil:
+		return decision{step: stepRefuse, why: g.refusal}
+	case g.ask && t.Request.IsPassive:
+		return decision{step: stepRefuse, why: errConsentDue()}
+	case g.ask:
+		return decision{step: stepConsent}
+	}
+	return decision{step: stepFinish}
 }
 
 // end is the dispatcher's word on a session that this very transaction made: it

@@ -48,6 +48,12 @@ type Config struct {
 	Local Method
 	// RelyingParty finds an application by its slug, as it is configured now.
 	RelyingParty func(identity.RelyingPartyID) (identity.RelyingParty, bool)
+	// Catalogue has the labels by which people are told of attributes. Nil shows
+	// our own names.
+	Catalogue *identity.Catalogue
+	// Scope is what subject-id and pairwise-id end in, such as example.test;
+	// empty issues neither.
+	Scope string
 	// BasePath is the path of the base URL, "" at the root, else "/x".
 	BasePath string
 	// ClientIP returns the address that a request came from, proxies
@@ -121,6 +127,8 @@ func (a *Authenticator) Mount(mux *http.ServeMux) {
 	}
 	page("GET /login", a.showLogin)
 	page("POST /login", a.answerLogin)
+	page("GET /consents", a.showConsents)
+	page("POST /consents", a.withdraw)
 	page("GET /logout", a.showLogout)
 	page("POST /logout", a.answerLogout)
 }

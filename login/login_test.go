@@ -51,8 +51,8 @@ func TestPasswordLogin(t *testing.T) {
 		Context: identity.AuthnContext{
 			Class: identity.ClassPassword, Methods: []identity.Method{identity.MethodPassword}, AAL: identity.AAL1, Instant: a.Context.Instant,
 		},
-		Attributes: identity.Attributes{identity.Mail: {"ada@example.test"}},
-		Session:    a.Session,
+		Released: []identity.Released{{Attribute: identity.Mail, Values: []string{"ada@example.test"}}},
+		Session:  a.Session,
 	}
 	if diff := cmp.Diff(want, a); diff != "" {
 		t.Errorf("assertion (-want +got):\n%s", diff)

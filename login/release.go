@@ -4,242 +4,218 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
-	"slices"
+	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/internal/web"
 	"github.com/samlet-id/samlet/store"
 )
 
-// release turns what samlet knows of a person into what one relying party
-// learns: deny by default, one place for every protocol. Principal.Issuer is
-// the name under which that party knows us. Where the party knows the person by
-// a stored identifier that does not exist yet, release makes it in an Update and
-// fails with errMint in a View.
-func (a *Authenticator) release(ctx context.Context, tx *store.Tx, mint bool, rp identity.RelyingParty, req identity.AuthnRequest, l live, now time.Time) (identity.Assertion, error) {
-	attributes := l.record.Attributes()
-	format, err := nameIDFormat(rp, req)
+// offer is what one relying party would learn of one person, and what stands
+// against telling it.
+type offer struct {
+	rp         identity.RelyingParty
+	req        identity.AuthnRequest
+	live       live
+	attributes identity.Attributes // of the record, whatever their source
+	released   []identity.Released
+	lacking    []identity.Name
+	faults     []error // of expressions
+
+	refusal *identity.Error // why the person may not be signed in there
+	consent consent
+}
+
+// prepare turns what samlet knows of a person into what one relying party would
+// learn, and asks whether it may: deny by default, one place for every protocol
+// and every way in. agreed is the digest of what the person has just said yes to;
+// empty where nobody was asked.
+func (a *Authenticator) prepare(ctx context.Context, tx *store.Tx, rp identity.RelyingParty, req identity.AuthnRequest, l live, agreed string) (*offer, error) {
+	o := &offer{rp: rp, req: req, live: l, attributes: l.record.Attributes()}
+	person := identity.Person{
+		Attributes: o.attributes, Context: l.session.Context, Connection: l.session.Connection, RelyingParty: rp.ID,
+	}
+	if o.refusal = admit(rp, person); o.refusal != nil {
+		return o, nil
+	}
+	o.released, o.faults = released(rp, req, l.record, person)
+	o.lacking = lacking(req.Required, o.released)
+	var err error
+	o.consent, err = a.consentTo(ctx, tx, o, agreed)
+	return o, err
+}
+
+// why returns the refusal of an offer that cannot be answered without a page, or
+// at all; nil if it can.
+func (o *offer) why() *identity.Error {
+	if o.refusal != nil {
+		return o.refusal
+	}
+	if o.consent.due {
+		return errConsentDue()
+	}
+	return nil
+}
+
+// minting says what becomes of a stored identifier that is not there yet.
+type minting int
+
+const (
+	mintNever   minting = iota // errMint: a View cannot make it
+	mintStored                 // it is made and stored
+	mintPretend                // one is shown, and nothing stored
+)
+
+// issue words an offer as the assertion that the relying party gets.
+// Principal.Issuer is the name under which that party knows us. An offer that
+// something stands against is an identity.Error.
+func (a *Authenticator) issue(ctx context.Context, tx *store.Tx, mint minting, o *offer, now time.Time) (identity.Assertion, error) {
+	if why := o.why(); why != nil {
+		return identity.Assertion{}, why
+	}
+	principal, err := a.nameID(ctx, tx, mint, o, now)
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	principal, err := a.nameID(ctx, tx, mint, format, rp, req, l.record, now)
-	if err != nil {
-		return identity.Assertion{}, err
-	}
+	l := o.live
 	out := identity.Assertion{
-		Principal:  principal,
-		Context:    l.session.Context,
-		Attributes: released(rp, req, attributes),
-		Session:    index(l.session.ID, rp.ID),
+		Principal: principal, Context: l.session.Context, Released: o.released, Lacking: o.lacking,
+		Session: index(l.session.ID, o.rp.ID), Consent: o.consent.uri,
 	}
-	if rp.SessionLifetime > 0 {
-		out.NotAfter = earlier(now.Add(rp.SessionLifetime), l.session.NotAfter)
+	id, err := a.subjectID(ctx, tx, mint, o, now)
+	if err != nil {
+		return identity.Assertion{}, err
+	}
+	if id != nil {
+		out.Released = append(out.Released, *id)
+	}
+	if o.rp.SessionLifetime > 0 {
+		out.NotAfter = earlier(now.Add(o.rp.SessionLifetime), l.session.NotAfter)
 	}
 	return out, nil
 }
 
-// released filters attributes. A rule lets a name pass and may narrow its
-// values; several rules for one name narrow each other, so that no order of
-// rules lets more out than the strictest.
-func released(rp identity.RelyingParty, req identity.AuthnRequest, attributes identity.Attributes) identity.Attributes {
-	out := identity.Attributes{}
-	for _, rule := range rp.Release {
-		values, seen := out[rule.Attribute]
-		if !seen {
-			values = attributes[rule.Attribute]
-		}
-		out[rule.Attribute] = matching(values, rule.Only)
+// Preview returns what a relying party would be told if the person of a record
+// signed in there now, or the identity.Error that it would be refused with.
+// Nothing is written and nobody is asked: consent counts as given. minted says
+// that an identifier in it is not stored yet, so that the next one will differ.
+func (a *Authenticator) Preview(ctx context.Context, id identity.RecordID, req identity.AuthnRequest) (out identity.Assertion, minted bool, err error) {
+	rp, err := a.party(req.RelyingParty)
+	if err != nil {
+		return identity.Assertion{}, false, err
 	}
-	if rp.ReleaseRequested {
-		for _, n := range req.Wanted {
-			if _, ruled := out[n]; !ruled {
-				out[n] = slices.Clone(attributes[n])
-			}
+	now := a.now()
+	show := func(tx *store.Tx) error {
+		l, err := a.pretend(ctx, tx, id, req, now)
+		if err != nil {
+			return err
 		}
-	}
-	for n, values := range out {
-		if len(values) == 0 {
-			delete(out, n)
+		o, err := a.prepare(ctx, tx, rp, req, l, "")
+		if err != nil {
+			return err
 		}
+		o.consent.agree()
+		if out, err = a.issue(ctx, tx, mintNever, o, now); !errors.Is(err, errMint) {
+			return err
+		}
+		minted = true
+		out, err = a.issue(ctx, tx, mintPretend, o, now)
+		return err
 	}
-	return out
+	err = a.cfg.Store.View(ctx, show)
+	return out, minted, err
 }
 
-// matching returns the values that match one of the globs (path.Match without
-// its special treatment of '/'). A malformed glob matches nothing.
-func matching(values, globs []string) []string {
-	if len(globs) == 0 {
-		return slices.Clone(values)
+// pretend is the session that a person would have who signed in now.
+func (a *Authenticator) pretend(ctx context.Context, tx *store.Tx, id identity.RecordID, req identity.AuthnRequest, now time.Time) (live, error) {
+	rec, err := tx.Records.Get(ctx, id)
+	if err != nil {
+		return live{}, fmt.Errorf("reading the record: %w", err)
 	}
-	var out []string
-	for _, v := range values {
-		if slices.ContainsFunc(globs, func(g string) bool { return glob(g, v) }) {
-			out = append(out, v)
+	if rec.Disabled {
+		return live{}, errDisabled()
+	}
+	s := identity.Session{
+		ID: "preview", Record: id, Connection: req.Connection, Created: now, NotAfter: now.Add(a.cfg.Sessions.Absolute),
+		Context: identity.AuthnContext{Class: identity.ClassUnspecified, Instant: now},
+	}
+	if s.Connection == "" && len(rec.Logins) == 0 {
+		links, err := tx.Links.OfRecord(ctx, id)
+		if err != nil {
+			return live{}, fmt.Errorf("reading the record's links: %w", err)
+		}
+		if len(links) > 0 {
+			s.Connection = links[len(links)-1].Connection
+			s.Context.Authorities = []identity.EntityID{links[len(links)-1].Principal.Issuer}
 		}
 	}
-	return out
-}
-
-func glob(pattern, value string) bool {
-	// path.Match lets '*' stop at a slash; attribute values are no paths. No
-	// value can hold NUL (XML 1.0 2.2), so that it can stand in.
-	swap := func(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
-	ok, err := path.Match(swap(pattern), swap(value))
-	return err == nil && ok
+	if s.Connection == "" {
+		s.Connection = identity.LocalConnection
+	}
+	if s.Connection == identity.LocalConnection && a.cfg.Local != nil {
+		s.Context.Class, s.Context.Methods = a.cfg.Local.Class(), []identity.Method{a.cfg.Local.ID()}
+	}
+	return live{session: s, record: rec}, nil
 }
 
 // errMint says that a stored identifier has to be made, which a View cannot.
 var errMint = errors.New("the identifier is not there yet")
 
-// nameIDFormat chooses how the relying party is to know the person: as its
-// request says, else as it is configured, else the first that its metadata lists
-// and we issue, else transient (SAML Core 3.4.1.1, 8.3).
-func nameIDFormat(rp identity.RelyingParty, req identity.AuthnRequest) (identity.Format, error) {
-	if q := req.SPNameQualifier; q != "" && q != string(req.Audience) {
-		return "", errNameIDPolicy(q, string(req.Audience), "The application asks for identifiers of a group of applications that it is not known to belong to.")
-	}
-	switch req.Subject {
-	case "", identity.FormatUnspecified:
-		return preferredFormat(rp, req), nil
-	case identity.FormatPersistent, identity.FormatTransient:
-		return req.Subject, nil
-	case identity.FormatEmail:
-		if !mayNameMail(rp) {
-			return "", errNameIDPolicy(string(req.Subject), "", "The application asks to know people by their e-mail address, which is not released to it.")
-		}
-		return req.Subject, nil
-	default:
-		return "", errNameIDPolicy(string(req.Subject), "persistent, transient, emailAddress or unspecified", "The application asks for a kind of identifier that we do not issue.")
-	}
-}
-
-func preferredFormat(rp identity.RelyingParty, req identity.AuthnRequest) identity.Format {
-	if rp.NameID.Format != "" {
-		return rp.NameID.Format
-	}
-	for _, f := range req.Formats {
-		switch {
-		case f == identity.FormatPersistent, f == identity.FormatTransient, f == identity.FormatEmail && mayNameMail(rp):
-			return f
-		}
-	}
-	return identity.FormatTransient
-}
-
-// mayNameMail reports whether an e-mail address may serve as the identifier. It
-// must not leave as a NameID where it may not leave as an attribute; an operator
-// who accepted what the party itself asks for has accepted this, too.
-func mayNameMail(rp identity.RelyingParty) bool {
-	return rp.NameID.Format == identity.FormatEmail || rp.ReleaseRequested ||
-		slices.ContainsFunc(rp.Release, func(r identity.ReleaseRule) bool { return r.Attribute == identity.Mail })
-}
-
-// nameID finds or makes the identifier.
-func (a *Authenticator) nameID(ctx context.Context, tx *store.Tx, mint bool, format identity.Format, rp identity.RelyingParty, req identity.AuthnRequest, rec identity.Record, now time.Time) (identity.Principal, error) {
-	p := identity.Principal{Issuer: req.Issuer, Format: format, SPNameQualifier: req.SPNameQualifier}
-	var err error
-	switch format {
-	case identity.FormatPersistent:
-		p.NameQualifier, p.SPNameQualifier = string(req.Issuer), string(req.Audience)
-		return a.pairwise(ctx, tx, mint, p, req, rec, now)
-	case identity.FormatTransient:
-		// A transient identifier has the form of an xs:ID, which never begins with
-		// a digit (SAML Core 8.3.8).
-		if p.Subject, err = identity.NewSubject(a.cfg.Rand); err != nil {
-			return identity.Principal{}, err
-		}
-		p.Subject = "_" + p.Subject
-		return p, nil
-	case identity.FormatEmail:
-		p.Subject = rec.Attributes().First(identity.Mail)
-		if p.Subject == "" {
-			return identity.Principal{}, errNoName(identity.Mail)
-		}
-		return p, nil
-	default:
-		p.Format = identity.FormatUnspecified
-		p.Subject = namedBy(rp.NameID.Source, rec)
-		if p.Subject == "" {
-			return identity.Principal{}, errNoName(rp.NameID.Source)
-		}
-		return p, nil
-	}
-}
-
-// namedBy returns the value that names a person in the unspecified format.
-func namedBy(source identity.Name, rec identity.Record) string {
-	if source != "" {
-		return rec.Attributes().First(source)
-	}
-	if name := rec.Attributes().First(identity.Username); name != "" || len(rec.Logins) == 0 {
-		return name
-	}
-	return rec.Logins[0]
-}
-
-// pairwise returns the stored identifier of rec at the party of p, which is made
-// at its first use and never computed again (SAML Core 8.3.7). AllowCreate being
-// false outright makes none (SAML Core 3.4.1.1).
-func (a *Authenticator) pairwise(ctx context.Context, tx *store.Tx, mint bool, p identity.Principal, req identity.AuthnRequest, rec identity.Record, now time.Time) (identity.Principal, error) {
-	known, err := tx.NameIDs.Get(ctx, rec.ID, p)
-	switch {
-	case err == nil:
-		return known.Principal, nil
-	case identity.KindOf(err) != identity.KindNotFound:
-		return identity.Principal{}, fmt.Errorf("reading the name identifier: %w", err)
-	case req.NoCreate:
-		return identity.Principal{}, errNameIDPolicy("AllowCreate=false", "", "The application does not know you yet, and asked us not to introduce you.")
-	case !mint:
-		return identity.Principal{}, errMint
-	}
-	if p.Subject, err = identity.NewSubject(a.cfg.Rand); err != nil {
-		return identity.Principal{}, err
-	}
-	if err := tx.NameIDs.Create(ctx, identity.NameID{Record: rec.ID, Principal: p, Created: now}); err != nil {
-		return identity.Principal{}, fmt.Errorf("creating the name identifier: %w", err)
-	}
-	return p, nil
-}
-
 // releaseDetail tells the audit trail what left, by names and never by values.
 func releaseDetail(out identity.Assertion) string {
-	names := make([]string, 0, len(out.Attributes))
-	for _, n := range out.Attributes.Names() {
-		names = append(names, string(n))
+	detail := "name_id=" + string(out.Principal.Format) + " attributes=" + releasedNames(out.Released)
+	if len(out.Lacking) > 0 {
+		detail += " missing=" + joinNames(out.Lacking)
 	}
-	return "name_id=" + string(out.Principal.Format) + " attributes=" + strings.Join(names, ",")
+	return detail
 }
+
+func releasedNames(out []identity.Released) string {
+	names := make([]identity.Name, len(out))
+	for i, r := range out {
+		names[i] = r.Attribute
+		if r.Attribute == "" {
+			names[i] = identity.Name(r.As)
+		}
+	}
+	return joinNames(names)
+}
+
+func joinNames(names []identity.Name) string {
+	words := make([]string, len(names))
+	for i, n := range names {
+		words[i] = string(n)
+	}
+	return strings.Join(words, ",")
+}
+
+// tell logs what an answer should have said and does not, by names and never by
+// values.
+func (a *Authenticator) tell(ctx context.Context, o *offer) {
+	if o == nil {
+		return
+	}
+	for _, err := range o.faults {
+		a.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "an expression failed, so that nothing of it leaves",
+			slog.String("request_id", web.RequestID(ctx)), slog.String("relying_party", string(o.rp.ID)), slog.String("err", err.Error()))
+	}
+	if len(o.lacking) > 0 {
+		a.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "required attributes are missing",
+			slog.String("request_id", web.RequestID(ctx)), slog.String("relying_party", string(o.rp.ID)),
+			slog.String("code", string(codeLacking)), slog.String("missing", joinNames(o.lacking)))
+	}
+}
+
+// codeLacking is in the log and in the audit event of an answer that lacks what
+// the relying party's metadata marks as required.
+const codeLacking identity.Code = "sp.required_attribute"
 
 // participant is what a logout has to repeat towards the relying party.
 func participant(l live, req identity.AuthnRequest, out identity.Assertion, now time.Time) identity.Participant {
 	return identity.Participant{
 		Session: l.session.ID, RelyingParty: req.RelyingParty, Audience: req.Audience,
 		Principal: out.Principal, Index: out.Session, At: now,
-	}
-}
-
-func errNameIDPolicy(seen, expected, msg string) *identity.Error {
-	return &identity.Error{
-		Kind: identity.KindDenied, Code: "sp.nameid_policy", Who: identity.WhoOperator,
-		Msg: msg, Seen: seen, Expected: expected,
-	}
-}
-
-// errNoName is a person who lacks the attribute that would name them.
-func errNoName(missing identity.Name) *identity.Error {
-	msg := "The application knows people by an attribute that your account does not have."
-	switch missing {
-	case identity.Mail:
-		msg = "The application knows people by their e-mail address, and your account has none."
-	case "":
-		missing = identity.Username
-		msg = "The application knows people by their user name, and your account has none."
-	default:
-	}
-	return &identity.Error{
-		Kind: identity.KindDenied, Code: "sp.nameid_missing", Who: identity.WhoOperator,
-		Msg: msg, Expected: "a value of " + string(missing),
 	}
 }

@@ -155,7 +155,7 @@ func (a *Authenticator) establish(w http.ResponseWriter, r *http.Request, t *tic
 	if signedIn {
 		a.cfg.Web.SetCookie(w, sessionCookie, token, 0)
 	}
-	a.cfg.Web.Redirect(w, r, ended.resume())
+	a.cfg.Web.Redirect(w, r, a.onto(&ended))
 	return nil
 }
 

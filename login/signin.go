@@ -60,6 +60,9 @@ func (a *Authenticator) answerLogin(w http.ResponseWriter, r *http.Request) erro
 	if t.Browser == "" {
 		return a.old(w, r, errStale("This sign-in has not been shown to you yet.", nil))
 	}
+	if r.PostForm.Has(templates.FieldConsent) {
+		return a.moved(w, r, t, a.consented(w, r, t, r.PostForm))
+	}
 	if t.ended() {
 		return a.dispatch(w, r, t, view{})
 	}
@@ -149,21 +152,20 @@ func (a *Authenticator) dispatch(w http.ResponseWriter, r *http.Request, t *tick
 	if err != nil {
 		return err
 	}
-	var s *identity.Session
-	if l != nil {
-		s = &l.session
-	}
 	shown := t.transaction
 	if v.again {
 		shown.Connection, shown.Identifier = "", ""
 	}
-	d := a.decide(&shown, s, a.now())
+	d, o, err := a.judge(r.Context(), &shown, l)
+	if err != nil {
+		return err
+	}
 	switch d.step {
 	case stepRefuse:
 		return a.conclude(w, r, t, d.why)
 	case stepFinish:
 		if t.Session == nil {
-			t.Session = s
+			t.Session = &o.live.session
 			if err := a.store(r.Context(), t); err != nil {
 				return err
 			}
@@ -172,6 +174,8 @@ func (a *Authenticator) dispatch(w http.ResponseWriter, r *http.Request, t *tick
 		return nil
 	case stepUpstream:
 		return a.leave(w, r, t)
+	case stepConsent:
+		return a.askConsent(w, r, t, o)
 	case stepIdentify, stepChoose, stepMethod:
 	}
 	if r.Method == http.MethodPost && v.problem == "" {
@@ -233,7 +237,11 @@ func (a *Authenticator) conclude(w http.ResponseWriter, r *http.Request, t *tick
 		t.Refusal = refuse(why)
 		ctx := r.Context()
 		err := a.cfg.Store.Update(ctx, func(tx *store.Tx) error {
-			e := a.event(ctx, identity.EventRefused, t, identity.Session{Connection: t.Connection}, why.Code)
+			s := identity.Session{Connection: t.Connection}
+			if t.Session != nil {
+				s = *t.Session
+			}
+			e := a.event(ctx, identity.EventRefused, t, s, why.Code)
 			if err := tx.Events.Append(ctx, e); err != nil {
 				return err
 			}

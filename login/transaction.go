@@ -31,7 +31,10 @@ type transaction struct {
 	Sent       bool                  `json:",omitempty"` // the browser was sent to Connection
 	State      []byte                `json:",omitempty"` // the connector's own; gone once an answer was tried on it
 
-	// One of these two ends the transaction.
+	Agreed string `json:",omitempty"` // digest of what the person allows to leave
+
+	// One of these two ends the transaction, once the person has been asked what
+	// there is to ask.
 	Session *identity.Session `json:",omitempty"`
 	Refusal *refusal          `json:",omitempty"`
 }

@@ -20,6 +20,9 @@ const (
 	FieldPassword   = "password"
 	FieldConnection = "connection" // the ID of the connection whose button was pressed
 	FieldCancel     = "cancel"     // "1" when the person gave up
+	FieldConsent    = "consent"    // "allow" or "deny"
+	FieldDigest     = "digest"     // of what the person was shown
+	FieldWithdraw   = "withdraw"   // the ID of the application that may learn nothing more
 	FieldProof      = "proof"      // that the form is one of ours for this session, hidden
 )
 

@@ -46,6 +46,14 @@ func usual() []Sample {
 		{Name: "password", Page: templates.Password{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Identifier: "ada@example.test", NotYou: "/login?t=t0", Cancellable: true}},
 		{Name: "password-problem", Page: templates.Password{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Identifier: "ada@example.test", Problem: "That user name and password do not match.", NotYou: "/login?t=t0"}},
 		{Name: "choose", Page: templates.Choose{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Connections: connections, Back: "/login?t=t0", Cancellable: true}},
+		{Name: "consent", Page: templates.Consent{
+			Action: "/login", Ticket: "t0", Digest: "d0", RelyingParty: "Acme App", Account: "ada@example.test", Manage: "/consents",
+			Items: []templates.ConsentItem{{Label: "E-mail", Values: []string{"ada@example.test"}, Required: true}, {Label: "Groups", Values: []string{"acme-staff", "acme-admins"}}},
+		}},
+		{Name: "consents", Page: templates.Consents{
+			Action: "/consents", Proof: "p0", SignedIn: true, Account: "ada@example.test", Done: "Wiki", Back: "/logout",
+			Given: []templates.ConsentGiven{{ID: "acme-app", Name: "Acme App", Labels: []string{"E-mail", "Groups"}, At: time.Date(2026, 11, 23, 18, 30, 0, 0, time.UTC)}},
+		}},
 		{Name: "autopost", Page: templates.AutoPost{URL: "https://app.acme.test/saml/acs", Form: url.Values{"SAMLResponse": {"PHNhbWxwOlJlc3BvbnNlLz4="}, "RelayState": {"r1"}}, To: "Acme App"}},
 		{Name: "forward", Page: templates.Forward{URL: "https://idp.acme.test/sso?SAMLRequest=fZA%3D&RelayState=t0", To: "Acme"}},
 		{Name: "error", Page: templates.Error{
@@ -76,6 +84,9 @@ func empty() []Sample {
 		{Name: "signin-empty", Page: templates.SignIn{}},
 		{Name: "password-empty", Page: templates.Password{}},
 		{Name: "choose-empty", Page: templates.Choose{}},
+		{Name: "consent-empty", Page: templates.Consent{}},
+		{Name: "consents-empty", Page: templates.Consents{SignedIn: true}},
+		{Name: "consents-nobody", Page: templates.Consents{}},
 		{Name: "autopost-empty", Page: templates.AutoPost{URL: "https://app.acme.test/"}},
 		{Name: "forward-empty", Page: templates.Forward{URL: "https://idp.acme.test/"}},
 		{Name: "error-empty", Page: templates.Error{}},
@@ -157,6 +168,14 @@ func Filled(s string) []Sample {
 		{Name: "signin", Page: templates.SignIn{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Problem: s, Connections: connections, Cancellable: true}},
 		{Name: "password", Page: templates.Password{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Problem: s, NotYou: "javascript:alert(1)//" + s, Cancellable: true}},
 		{Name: "choose", Page: templates.Choose{Action: "/login?" + s, Ticket: s, RelyingParty: s, Problem: s, Connections: connections, Back: "javascript:alert(1)//" + s, Cancellable: true}},
+		{Name: "consent", Page: templates.Consent{
+			Action: "/login?" + s, Ticket: s, Digest: s, RelyingParty: s, Account: s, OnChange: true, Manage: "javascript:alert(1)//" + s,
+			Items: []templates.ConsentItem{{Label: s, Values: []string{s, s}, Required: true}, {Label: s, Values: []string{s}}},
+		}},
+		{Name: "consents", Page: templates.Consents{
+			Action: "/consents?" + s, Proof: s, SignedIn: true, Account: s, Done: s, Back: "javascript:alert(1)//" + s,
+			Given: []templates.ConsentGiven{{ID: s, Name: s, Labels: []string{s, s}, At: time.Unix(0, 0).UTC()}, {ID: s, Name: s}},
+		}},
 		{Name: "autopost", Page: templates.AutoPost{URL: "https://app.acme.test/?q=" + s, To: s, Form: url.Values{"SAMLResponse": {s, s}, "RelayState": {s}, s: {s}}}},
 		{Name: "forward", Page: templates.Forward{URL: "https://app.acme.test/?q=" + s, To: s}},
 		{Name: "error", Page: templates.Error{Title: s, Message: s, Advice: s, Action: link, Code: s, Status: 500, Seen: s, Expected: s}},
