@@ -17,11 +17,11 @@ import (
 )
 
 // Crewjam starts a service provider made of crewjam/saml's samlsp middleware, in
-// this process.
+// this process. The library asks for logouts and reads the answers; it has
+// nothing that verifies a LogoutRequest.
 func Crewjam(t testing.TB, o SPOptions) *SP {
 	t.Helper()
-	refuse(t, "crewjam", "IsPassive", o.IsPassive)
-	refuse(t, "crewjam", "refusing unsigned Responses", o.WantResponseSigned)
+	refuseBeyond(t, "crewjam", o)
 	idp, err := samlsp.ParseMetadata(o.IdPMetadata)
 	if err != nil {
 		t.Fatalf("reading the identity provider's metadata: %v", err)
@@ -36,53 +36,131 @@ func Crewjam(t testing.TB, o SPOptions) *SP {
 	m, err := samlsp.New(samlsp.Options{
 		URL: *base, EntityID: base.String() + "/saml/metadata",
 		Key: k.key, Certificate: k.cert, IDPMetadata: idp,
-		SignRequest: o.SignRequests, ForceAuthn: o.ForceAuthn,
+		SignRequest: o.SignRequests || o.Artifact, ForceAuthn: o.ForceAuthn,
+		AllowIDPInitiated: o.Unsolicited, UseArtifactResponse: o.Artifact,
 	})
 	if err != nil {
 		t.Fatalf("setting crewjam's samlsp up: %v", err)
 	}
-	if o.NameIDFormat != "" {
-		m.ServiceProvider.AuthnNameIDFormat = saml.NameIDFormat(o.NameIDFormat)
-	}
-	if o.SignRequests {
-		m.ServiceProvider.SignatureMethod = dsig.RSASHA256SignatureMethod // It would sign with SHA-1.
-	}
-	m.Binding = saml.HTTPRedirectBinding
-	if o.RequestByPOST {
-		m.Binding = saml.HTTPPostBinding
-	}
-	m.ResponseBinding = saml.HTTPPostBinding
-	m.OnError = func(w http.ResponseWriter, _ *http.Request, err error) {
-		writeLogin(w, http.StatusForbidden, refusedByCrewjam(err))
-	}
-	// The middleware's session keeps the subject and the attributes only, so the
-	// rest of what it validated is noted on the way.
-	var seen noted
-	m.AssertionHandler = &seen
-
-	mux.HandleFunc("/saml/metadata", func(w http.ResponseWriter, _ *http.Request) {
-		md := m.ServiceProvider.Metadata()
-		for i := range md.SPSSODescriptors {
-			if d := &md.SPSSODescriptors[i]; !o.EncryptAssertions {
-				d.KeyDescriptors = withoutEncryption(d.KeyDescriptors)
-			}
-		}
-		writeXML(w, md)
-	})
+	c := &crewjamSP{m: m, o: o}
+	c.configure()
+	mux.HandleFunc("GET /saml/metadata", c.metadata)
+	mux.HandleFunc("/saml/slo", c.answered)
 	mux.Handle("/saml/", m)
-	mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
 		r.URL = &url.URL{Path: "/"} // The middleware returns to the address that started the login.
 		m.HandleStartAuthFlow(w, r)
 	})
-	mux.Handle("/", m.RequireAccount(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		claims, ok := samlsp.SessionFromContext(r.Context()).(samlsp.JWTSessionClaims)
-		if !ok {
-			writeLogin(w, http.StatusInternalServerError, Login{Error: "no session"})
-			return
-		}
-		writeLogin(w, http.StatusOK, seen.login(claims))
-	})))
+	mux.HandleFunc("GET /logout", c.logout)
+	mux.HandleFunc("GET /{$}", c.who)
 	return inProcessSP(t, "crewjam", server, "/saml/metadata", "/saml/acs")
+}
+
+type crewjamSP struct {
+	m *samlsp.Middleware
+	o SPOptions
+
+	// The middleware's session keeps the subject and the attributes only, so the
+	// rest of what it validated is noted on the way.
+	seen noted
+}
+
+func (c *crewjamSP) configure() {
+	sp := &c.m.ServiceProvider
+	if c.o.NameIDFormat != "" {
+		sp.AuthnNameIDFormat = saml.NameIDFormat(c.o.NameIDFormat)
+	}
+	if sp.SignatureMethod != "" {
+		sp.SignatureMethod = dsig.RSASHA256SignatureMethod // It would sign with SHA-1.
+	}
+	if c.o.AuthnContext != "" {
+		sp.RequestedAuthnContext = &saml.RequestedAuthnContext{Comparison: "exact", AuthnContextClassRef: c.o.AuthnContext}
+	}
+	for _, b := range c.o.Logout {
+		sp.LogoutBindings = append(sp.LogoutBindings, string(b))
+	}
+	c.m.Binding = saml.HTTPRedirectBinding
+	if c.o.RequestByPOST {
+		c.m.Binding = saml.HTTPPostBinding
+	}
+	if !c.o.Artifact {
+		c.m.ResponseBinding = saml.HTTPPostBinding
+	}
+	c.m.OnError = func(w http.ResponseWriter, _ *http.Request, err error) {
+		writeLogin(w, http.StatusForbidden, refusedByCrewjam(err))
+	}
+	c.m.AssertionHandler = &c.seen
+}
+
+// signing is the library as it signs, whether or not requests are signed.
+func (c *crewjamSP) signing() saml.ServiceProvider {
+	sp := c.m.ServiceProvider
+	sp.SignatureMethod = dsig.RSASHA256SignatureMethod
+	return sp
+}
+
+func (c *crewjamSP) metadata(w http.ResponseWriter, _ *http.Request) {
+	sp := c.m.ServiceProvider
+	if c.o.signs() {
+		sp = c.signing()
+	}
+	md := sp.Metadata()
+	for i := range md.SPSSODescriptors {
+		d := &md.SPSSODescriptors[i]
+		d.AuthnRequestsSigned = &c.o.SignRequests
+		if !c.o.EncryptAssertions {
+			d.KeyDescriptors = withoutEncryption(d.KeyDescriptors)
+		}
+		if len(c.o.Logout) == 0 {
+			d.SingleLogoutServices = nil
+		}
+	}
+	writeXML(w, md)
+}
+
+// logout ends the session here and asks the identity provider to end the rest.
+func (c *crewjamSP) logout(w http.ResponseWriter, r *http.Request) {
+	session, err := c.m.Session.GetSession(r)
+	claims, ok := session.(samlsp.JWTSessionClaims)
+	if err != nil || !ok {
+		writeLogin(w, http.StatusUnauthorized, Login{Error: "nobody is signed in"})
+		return
+	}
+	sp := c.signing()
+	sp.AuthnNameIDFormat = saml.NameIDFormat(c.seen.login(claims).NameIDFormat)
+	page, err := sp.MakePostLogoutRequest(claims.Subject, "/")
+	if err == nil {
+		err = c.m.Session.DeleteSession(w, r)
+	}
+	if err != nil {
+		writeLogin(w, http.StatusInternalServerError, Login{Error: err.Error()})
+		return
+	}
+	writeHTML(w, page)
+}
+
+// answered reads the LogoutResponse.
+func (c *crewjamSP) answered(w http.ResponseWriter, r *http.Request) {
+	if r.FormValue("SAMLRequest") != "" {
+		http.Error(w, "this library reads no LogoutRequest", http.StatusBadRequest)
+		return
+	}
+	if err := c.m.ServiceProvider.ValidateLogoutResponseRequest(r); err != nil {
+		refused := refusedByCrewjam(err)
+		writeLogout(w, http.StatusForbidden, Logout{Error: refused.Error, Status: refused.Status})
+		return
+	}
+	writeLogout(w, http.StatusOK, Logout{LoggedOut: true})
+}
+
+func (c *crewjamSP) who(w http.ResponseWriter, r *http.Request) {
+	session, err := c.m.Session.GetSession(r)
+	claims, ok := session.(samlsp.JWTSessionClaims)
+	if err != nil || !ok {
+		writeLogin(w, http.StatusUnauthorized, Login{Error: "nobody is signed in"})
+		return
+	}
+	writeLogin(w, http.StatusOK, c.seen.login(claims))
 }
 
 func refusedByCrewjam(err error) Login {
@@ -171,12 +249,15 @@ func inProcess(t testing.TB, host string, h http.Handler) *httptest.Server {
 func inProcessSP(t testing.TB, name string, server *httptest.Server, metadata, acs string) *SP {
 	t.Helper()
 	return &SP{
-		Name:     name,
-		EntityID: server.URL + metadata,
-		URL:      server.URL,
-		LoginURL: server.URL + "/login",
-		ACS:      server.URL + acs,
-		Metadata: fetch(t, server.URL+metadata),
+		Name:      name,
+		EntityID:  server.URL + metadata,
+		URL:       server.URL,
+		LoginURL:  server.URL + "/login",
+		LogoutURL: server.URL + "/logout",
+		WhoURL:    server.URL + "/",
+		ACS:       server.URL + acs,
+		Metadata:  fetch(t, server.URL+metadata),
+		end:       server.Close,
 	}
 }
 
@@ -184,4 +265,15 @@ func writeLogin(w http.ResponseWriter, status int, l Login) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(l) // The reader went away; nobody is left to tell.
+}
+
+func writeLogout(w http.ResponseWriter, status int, l Logout) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(l) // As above.
+}
+
+func writeHTML(w http.ResponseWriter, page []byte) {
+	w.Header().Set("Content-Type", "text/html")
+	_, _ = w.Write(page) // As above.
 }

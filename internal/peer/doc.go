@@ -23,4 +23,8 @@ const (
 	hostSamlify       = "127.0.0.34"
 	hostCrewjam       = "127.0.0.35"
 	hostGoSAML2       = "127.0.0.36"
+	hostOneLogin      = "127.0.0.37"
+	hostRubySAML      = "127.0.0.38"
+	hostSimpleSP      = "127.0.0.39"
+	hostShibboleth    = "127.0.0.40"
 )

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -19,6 +20,7 @@ import (
 // process. The library has no web part: requests are tracked here.
 func GoSAML2(t testing.TB, o SPOptions) *SP {
 	t.Helper()
+	refuseBeyond(t, "gosaml2", o)
 	k := keys(t)
 	idp := readIdP(t, o.IdPMetadata)
 	trusted := &dsig.MemoryX509CertificateStore{}
@@ -40,6 +42,7 @@ func GoSAML2(t testing.TB, o SPOptions) *SP {
 		IdentityProviderSSOBinding:  saml2.BindingHttpRedirect,
 		IdentityProviderIssuer:      idp.EntityID,
 		AssertionConsumerServiceURL: server.URL + "/acs",
+		ServiceProviderSLOURL:       server.URL + "/slo",
 		ServiceProviderIssuer:       server.URL + "/metadata",
 		AudienceURI:                 server.URL + "/metadata",
 		SignAuthnRequests:           o.SignRequests,
@@ -52,15 +55,20 @@ func GoSAML2(t testing.TB, o SPOptions) *SP {
 		NameIdFormat:                   o.NameIDFormat,
 		IDPCertificateStore:            trusted,
 	}
+	if o.AuthnContext != "" {
+		lib.RequestedAuthnContext = &saml2.RequestedAuthnContext{Comparison: "exact", Contexts: []string{o.AuthnContext}}
+	}
 	if o.RequestByPOST {
 		lib.IdentityProviderSSOURL, lib.IdentityProviderSSOBinding = idp.POST, saml2.BindingHttpPost
 	}
 	store := dsig.TLSCertKeyStore(tls.Certificate{Certificate: [][]byte{k.cert.Raw}, PrivateKey: k.key})
 	lib.SPKeyStore, lib.SPSigningKeyStore = store, store
-	g := &goSAML2{lib: lib, o: o, pending: map[string]bool{}}
+	g := &goSAML2{lib: lib, o: o, idp: idp, pending: map[string]bool{}, logins: map[string]Login{}}
 	mux.HandleFunc("GET /metadata", g.metadata)
 	mux.HandleFunc("GET /login", g.login)
 	mux.HandleFunc("POST /acs", g.acs)
+	mux.HandleFunc("GET /logout", g.logout)
+	mux.HandleFunc("/slo", g.slo)
 	mux.HandleFunc("GET /{$}", g.show)
 	return inProcessSP(t, "gosaml2", server, "/metadata", "/acs")
 }
@@ -68,10 +76,11 @@ func GoSAML2(t testing.TB, o SPOptions) *SP {
 type goSAML2 struct {
 	lib *saml2.SAMLServiceProvider
 	o   SPOptions
+	idp idpFacts
 
 	mu      sync.Mutex
-	pending map[string]bool // request IDs
-	logins  []Login         // a session cookie is an index into it
+	pending map[string]bool  // request IDs
+	logins  map[string]Login // by session cookie
 }
 
 func (g *goSAML2) metadata(w http.ResponseWriter, _ *http.Request) {
@@ -79,6 +88,10 @@ func (g *goSAML2) metadata(w http.ResponseWriter, _ *http.Request) {
 	if err != nil {
 		writeLogin(w, http.StatusInternalServerError, Login{Error: err.Error()})
 		return
+	}
+	for _, b := range g.o.Logout {
+		md.SPSSODescriptor.SingleLogoutServices = append(md.SPSSODescriptor.SingleLogoutServices,
+			types.Endpoint{Binding: string(b), Location: g.lib.ServiceProviderSLOURL})
 	}
 	if !g.o.EncryptAssertions {
 		var kept []types.KeyDescriptor
@@ -111,8 +124,7 @@ func (g *goSAML2) login(w http.ResponseWriter, r *http.Request) {
 			writeLogin(w, http.StatusInternalServerError, Login{Error: err.Error()})
 			return
 		}
-		w.Header().Set("Content-Type", "text/html")
-		_, _ = w.Write(page) // The reader went away; nobody is left to tell.
+		writeHTML(w, page)
 		return
 	}
 	to, err := g.lib.BuildAuthURLRedirect("/", doc)
@@ -132,14 +144,15 @@ func (g *goSAML2) acs(w http.ResponseWriter, r *http.Request) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.pending[inResponseTo] {
+	if !g.pending[inResponseTo] && (inResponseTo != "" || !g.o.Unsolicited) {
 		writeLogin(w, http.StatusForbidden, Login{Error: "unknown InResponseTo " + inResponseTo})
 		return
 	}
 	delete(g.pending, inResponseTo)
-	g.logins = append(g.logins, l)
+	session := rand.Text()
+	g.logins[session] = l
 	http.SetCookie(w, &http.Cookie{
-		Name: "session", Value: strings.Repeat("i", len(g.logins)), Path: "/",
+		Name: "session", Value: session, Path: "/",
 		HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
 	http.Redirect(w, r, "/", http.StatusSeeOther)
@@ -178,15 +191,28 @@ func (g *goSAML2) read(encoded string) (Login, string, error) {
 	return l, inResponseTo, nil
 }
 
-func (g *goSAML2) show(w http.ResponseWriter, r *http.Request) {
+// session is the login of a browser; the key is "" where there is none.
+func (g *goSAML2) session(r *http.Request) (string, Login) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c, err := r.Cookie("session")
-	if err != nil || len(c.Value) > len(g.logins) || c.Value == "" {
+	if err != nil {
+		return "", Login{}
+	}
+	l, ok := g.logins[c.Value]
+	if !ok {
+		return "", Login{}
+	}
+	return c.Value, l
+}
+
+func (g *goSAML2) show(w http.ResponseWriter, r *http.Request) {
+	session, l := g.session(r)
+	if session == "" {
 		writeLogin(w, http.StatusUnauthorized, Login{Error: "nobody is signed in"})
 		return
 	}
-	writeLogin(w, http.StatusOK, g.logins[len(c.Value)-1])
+	writeLogin(w, http.StatusOK, l)
 }
 
 // statusIn picks SAML status codes out of a library's error text.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"text/template"
@@ -21,21 +20,17 @@ const mellonHint = "apt-get install apache2 libapache2-mod-auth-mellon"
 func Mellon(t testing.TB, o SPOptions) *SP {
 	t.Helper()
 	const name = "mod_auth_mellon"
-	refuse(t, name, "ForceAuthn", o.ForceAuthn)
+	refuseBeyond(t, name, o)
 	apache := Need(t, "apache2", mellonHint)
 	modules := Need(t, "/usr/lib/apache2/modules/", mellonHint)
 	Need(t, filepath.Join(modules, "mod_auth_mellon.so"), mellonHint)
 	python := Need(t, "/usr/bin/python3", "apt-get install python3")
 
 	k := keys(t)
-	idp := o.IdPMetadata
-	if o.RequestByPOST {
-		idp = onlyPOST(t, idp)
-	}
 	dir := tempDir(t)
 	put(t, dir, "key.pem", k.keyPEM)
 	put(t, dir, "cert.pem", k.certPEM)
-	put(t, dir, "idp.xml", idp)
+	put(t, dir, "idp.xml", o.narrowed(t))
 
 	script, err := os.ReadFile(testdata(t, "mellon", "show.py"))
 	if err != nil {
@@ -47,13 +42,16 @@ func Mellon(t testing.TB, o SPOptions) *SP {
 	}
 
 	sp := &SP{Name: name}
-	base := serve(t, hostMellon, "/", func(addr string) command {
+	base, end := serve(t, hostMellon, "/", func(addr string) command {
 		url := "http://" + addr
 		sp.EntityID = url + "/mellon/metadata"
 		sp.ACS = url + "/mellon/postResponse"
+		if o.Artifact {
+			sp.ACS = url + "/mellon/artifactResponse"
+		}
 		put(t, dir, "sp.xml", mellonMetadata(t, o, k, sp))
 		conf := render(t, mellonConf, map[string]string{
-			"Modules": modules, "Dir": dir, "Addr": addr,
+			"Modules": modules, "Dir": dir, "Addr": addr, "Class": o.AuthnContext,
 		})
 		return command{
 			name: name,
@@ -63,7 +61,9 @@ func Mellon(t testing.TB, o SPOptions) *SP {
 			log:  filepath.Join(dir, "log"),
 		}
 	})
-	sp.URL = base
+	sp.URL, sp.end = base, end
+	sp.WhoURL = base + "/who"
+	sp.LogoutURL = base + "/mellon/logout?ReturnTo=" + base + "/loggedout"
 	sp.LoginURL = base + "/mellon/login?ReturnTo=" + base + "/secret"
 	if o.IsPassive {
 		sp.LoginURL += "&IsPassive=true"
@@ -109,6 +109,8 @@ MellonLockFile "{{.Dir}}/mellon.lock"
 ScriptSock "{{.Dir}}/cgi.sock"
 DocumentRoot "{{.Dir}}"
 ScriptAlias /secret "{{.Dir}}/show"
+ScriptAlias /who "{{.Dir}}/show"
+ScriptAlias /loggedout "{{.Dir}}/show"
 <Location />
   Require all granted
   MellonEnable info
@@ -120,6 +122,10 @@ ScriptAlias /secret "{{.Dir}}/show"
   MellonSecureCookie On
   MellonCookieSameSite None
   MellonSessionDump On
+  MellonDefaultLoginPath /secret
+{{- with .Class}}
+  MellonAuthnContextClassRef "{{.}}"
+{{- end}}
 </Location>
 <Location /secret>
   AuthType Mellon
@@ -130,11 +136,14 @@ ScriptAlias /secret "{{.Dir}}/show"
 
 func mellonMetadata(t testing.TB, o SPOptions, k keyPair, sp *SP) []byte {
 	t.Helper()
-	return render(t, mellonMetadataFile, map[string]string{
-		"EntityID": sp.EntityID, "ACS": sp.ACS, "Cert": k.certBase64(), "Format": o.NameIDFormat,
-		"Signed":  strconv.FormatBool(o.SignRequests),
-		"Encrypt": strings.TrimPrefix(strconv.FormatBool(o.EncryptAssertions), "false"),
-		"SLO":     strings.TrimSuffix(sp.ACS, "postResponse") + "logout",
+	base := strings.TrimSuffix(sp.EntityID, "metadata")
+	acs := POST
+	if o.Artifact {
+		acs = Artifact
+	}
+	return render(t, mellonMetadataFile, map[string]any{
+		"EntityID": sp.EntityID, "Base": base, "Binding": acs, "ACS": sp.ACS, "Cert": k.certBase64(), "Format": o.NameIDFormat,
+		"Signed": o.SignRequests, "Encrypt": o.EncryptAssertions, "Logout": o.Logout, "ECP": o.ECP,
 	})
 }
 
@@ -145,11 +154,16 @@ var mellonMetadataFile = template.Must(template.New("sp.xml").Parse(
 {{- if .Encrypt}}
 <KeyDescriptor use="encryption"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{{.Cert}}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></KeyDescriptor>
 {{- end}}
-<SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="{{.SLO}}"/>
+{{- range .Logout}}
+<SingleLogoutService Binding="{{.URI}}" Location="{{$.Base}}logout"/>
+{{- end}}
 {{- with .Format}}
 <NameIDFormat>{{.}}</NameIDFormat>
 {{- end}}
-<AssertionConsumerService index="0" isDefault="true" Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="{{.ACS}}"/>
+<AssertionConsumerService index="0" isDefault="true" Binding="{{.Binding.URI}}" Location="{{.ACS}}"/>
+{{- if .ECP}}
+<AssertionConsumerService index="1" Binding="urn:oasis:names:tc:SAML:2.0:bindings:PAOS" Location="{{.Base}}paosResponse"/>
+{{- end}}
 </SPSSODescriptor>
 </EntityDescriptor>
 `))

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -149,8 +150,9 @@ func answers(url string) func(context.Context) error {
 
 // serve starts a program that listens on a free port of host and waits until
 // path answers there. A port that somebody took between our choice and the
-// program's start shows as an early end, so that is tried again.
-func serve(t testing.TB, host, path string, build func(addr string) command) (base string) {
+// program's start shows as an early end, so that is tried again. end ends the
+// program before its test does.
+func serve(t testing.TB, host, path string, build func(addr string) command) (base string, end func()) {
 	t.Helper()
 	var err error
 	for range 3 {
@@ -161,17 +163,18 @@ func serve(t testing.TB, host, path string, build func(addr string) command) (ba
 			t.Fatal(err)
 		}
 		if err = p.ready(t.Context(), answers("http://"+addr+path)); err == nil {
+			stop := sync.OnceFunc(p.stop)
 			t.Cleanup(func() {
-				p.stop()
+				stop()
 				showLog(t, c)
 			})
-			return "http://" + addr
+			return "http://" + addr, stop
 		}
 		p.stop()
 		t.Logf("%s: %v\n%s", c.name, err, tail(c.log))
 	}
 	t.Fatalf("starting a peer: %v", err)
-	return ""
+	return "", nil
 }
 
 // Start starts a program that is not one of the peers, such as samlet itself, on
@@ -181,9 +184,10 @@ func serve(t testing.TB, host, path string, build func(addr string) command) (ba
 func Start(t testing.TB, name, host, path string, args func(addr string) []string, env ...string) (base string) {
 	t.Helper()
 	dir := t.TempDir()
-	return serve(t, host, path, func(addr string) command {
+	base, _ = serve(t, host, path, func(addr string) command {
 		return command{name: name, args: args(addr), env: env, dir: dir, log: filepath.Join(dir, "log")}
 	})
+	return base
 }
 
 func freeAddr(t testing.TB, host string) string {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-const simpleSAMLphpHint = "apt-get install simplesamlphp php-cli php-xml php-mbstring"
+const simpleSAMLphpHint = "apt-get install simplesamlphp php-cli php-xml php-mbstring php-sqlite3"
 
 // User is a person whom an upstream identity provider knows. Attributes go by
 // their LDAP names (uid, mail, givenName, sn, isMemberOf, …) and are sent under
@@ -74,32 +74,13 @@ func SimpleSAMLphp(t testing.TB, o IdPOptions) *IdP {
 	if len(o.Users) == 0 {
 		o.Users = []User{Ada(), Grace()}
 	}
-	k := keys(t)
-	i := &IdP{Name: "SimpleSAMLphp", CertPEM: k.certPEM, t: t, dir: tempDir(t)}
-	for _, sub := range []string{"data", "tmp", "metadata", "sessions", "sp"} {
-		path := filepath.Join(i.dir, sub)
-		if err := os.Mkdir(path, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := own(path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put(t, i.dir, "key.pem", k.keyPEM)
-	put(t, i.dir, "cert.pem", k.certPEM)
-	for from, to := range map[string]string{
-		"config.php": "config.php", "authsources.php": "authsources.php", "router.php": "router.php",
-		"saml20-idp-hosted.php": "metadata/saml20-idp-hosted.php",
-	} {
-		b, err := os.ReadFile(testdata(t, "simplesamlphp", from))
-		if err != nil {
-			t.Fatal(err)
-		}
-		put(t, i.dir, to, b)
-	}
+	i := &IdP{Name: "SimpleSAMLphp", CertPEM: keys(t).certPEM, t: t}
+	i.dir = simpleSAMLphpDir(t, map[string]string{
+		"authsources.php": "authsources.php", "saml20-idp-hosted.php": "metadata/saml20-idp-hosted.php",
+	})
 	i.SetUsers(o.Users...)
 	const metadata = "/saml2/idp/metadata.php"
-	i.URL = serve(t, hostSimpleSAMLphp, metadata, func(addr string) command {
+	i.URL, _ = serve(t, hostSimpleSAMLphp, metadata, func(addr string) command {
 		settings, err := json.Marshal(map[string]any{
 			"base": "http://" + addr, "nameIDFormats": o.NameIDFormats,
 			"signResponse": !o.UnsignedResponse, "signAssertion": !o.UnsignedAssertion,
@@ -109,18 +90,50 @@ func SimpleSAMLphp(t testing.TB, o IdPOptions) *IdP {
 			t.Fatal(err)
 		}
 		put(t, i.dir, "settings.json", settings)
-		return command{
-			name: i.Name,
-			args: []string{php, "-S", addr, "-t", www, filepath.Join(i.dir, "router.php")},
-			env:  []string{"SIMPLESAMLPHP_CONFIG_DIR=" + i.dir, "TMPDIR=" + filepath.Join(i.dir, "tmp")},
-			dir:  i.dir,
-			log:  filepath.Join(i.dir, "log"),
-			drop: true,
-		}
+		return simpleSAMLphpServer(i.Name, php, www, i.dir, addr)
 	})
 	i.EntityID = i.URL + metadata
 	i.Metadata = fetch(t, i.EntityID)
 	return i
+}
+
+// simpleSAMLphpDir makes a folder that SimpleSAMLphp runs in: what is the same
+// for both of its roles, and files of testdata by the path in the folder.
+func simpleSAMLphpDir(t testing.TB, files map[string]string) string {
+	t.Helper()
+	k := keys(t)
+	dir := tempDir(t)
+	for _, sub := range []string{"data", "tmp", "metadata", "sessions", "sp"} {
+		path := filepath.Join(dir, sub)
+		if err := os.Mkdir(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := own(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, dir, "key.pem", k.keyPEM)
+	put(t, dir, "cert.pem", k.certPEM)
+	files["config.php"], files["router.php"] = "config.php", "router.php"
+	for from, to := range files {
+		b, err := os.ReadFile(testdata(t, "simplesamlphp", from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, dir, to, b)
+	}
+	return dir
+}
+
+func simpleSAMLphpServer(name, php, www, dir, addr string) command {
+	return command{
+		name: name,
+		args: []string{php, "-S", addr, "-t", www, filepath.Join(dir, "router.php")},
+		env:  []string{"SIMPLESAMLPHP_CONFIG_DIR=" + dir, "TMPDIR=" + filepath.Join(dir, "tmp")},
+		dir:  dir,
+		log:  filepath.Join(dir, "log"),
+		drop: true,
+	}
 }
 
 // Trust makes a service provider known. It is in force at the next request.

@@ -1,20 +1,35 @@
 package peer
 
 import (
-	"bytes"
 	"encoding/json"
-	"encoding/xml"
-	"io"
 	"net/http"
+	"slices"
 	"testing"
-
-	"github.com/crewjam/saml"
-	"github.com/crewjam/saml/samlsp"
 )
+
+// Binding is how a SAML message travels, by its URI (SAML Bindings 3).
+type Binding string
+
+// The bindings that peers speak.
+const (
+	Redirect Binding = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
+	POST     Binding = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+	SOAP     Binding = "urn:oasis:names:tc:SAML:2.0:bindings:SOAP"
+	Artifact Binding = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Artifact"
+	PAOS     Binding = "urn:oasis:names:tc:SAML:2.0:bindings:PAOS"
+)
+
+// URI is the whole of it, for templates.
+func (b Binding) URI() string { return string(b) }
+
+// String is the last word of the URI, for the names of tests.
+func (b Binding) String() string {
+	return string(b[len("urn:oasis:names:tc:SAML:2.0:bindings:"):])
+}
 
 // SPOptions say what a service provider asks of its identity provider. The zero
 // value is: unsigned request by HTTP-Redirect, no NameIDPolicy of its own,
-// a signed assertion, no encryption.
+// a signed assertion, no encryption, no logout.
 type SPOptions struct {
 	IdPMetadata        []byte // of the one identity provider that it trusts
 	SignRequests       bool
@@ -24,18 +39,38 @@ type SPOptions struct {
 	NoCreate           bool   // says AllowCreate="false", as pysaml2 and samlify do on their own
 	ForceAuthn         bool
 	IsPassive          bool
-	EncryptAssertions  bool // publishes an encryption key
-	WantResponseSigned bool // refuses a Response that is not itself signed, where the software can
+	AuthnContext       string // the class that it asks for, exactly
+	EncryptAssertions  bool   // publishes an encryption key
+	WantResponseSigned bool   // refuses a Response that is not itself signed, where the software can
+	Artifact           bool   // takes its Response by HTTP-Artifact and by nothing else
+	Unsolicited        bool   // takes a Response that it did not ask for
+	ECP                bool   // serves clients that are no browsers, too
+
+	// Logout lists the SingleLogoutService endpoints that its metadata names.
+	// With one in it, the SP signs what it sends there. LogoutBy is how it asks
+	// for a logout itself.
+	Logout   []Binding
+	LogoutBy Binding
 }
+
+// signs tells whether the SP has a signing key in its metadata.
+func (o SPOptions) signs() bool { return o.SignRequests || o.Artifact || len(o.Logout) > 0 }
+
+// offers tells whether its metadata has a SingleLogoutService of that binding.
+func (o SPOptions) offers(b Binding) bool { return slices.Contains(o.Logout, b) }
 
 // SP is a running service provider.
 type SP struct {
-	Name     string // of the software
-	EntityID string
-	URL      string // base address
-	LoginURL string // starts a login and ends at a page that Login reads
-	Metadata []byte // as the software itself publishes it
-	ACS      string
+	Name      string // of the software
+	EntityID  string
+	URL       string // base address
+	LoginURL  string // starts a login and ends at a page that ReadLogin reads
+	LogoutURL string // starts a logout for whoever is signed in; ends at a page that ReadLogout reads
+	WhoURL    string // tells who is signed in, and starts nothing
+	Metadata  []byte // as the software itself publishes it
+	ACS       string
+
+	end func() // ends the software
 }
 
 // Login is what a service provider understood of a login, in its own words: an
@@ -73,6 +108,40 @@ func ReadLogin(t testing.TB, p *Page) Login {
 	return l
 }
 
+// Logout is what a service provider understood of the answer to its
+// LogoutRequest. Status is empty where the software tells only that all is well.
+type Logout struct {
+	LoggedOut bool     `json:"loggedOut"`
+	Error     string   `json:"error"`
+	Status    []string `json:"status"`
+}
+
+// ReadLogout reads the page at which a logout that an SP began ends.
+func ReadLogout(t testing.TB, p *Page) Logout {
+	t.Helper()
+	var l Logout
+	if err := json.Unmarshal(p.Body, &l); err != nil {
+		t.Fatalf("%s answered %d, and that is not what an SP shows after a logout: %v\n%s", p.URL, p.Status, err, p.Text())
+	}
+	return l
+}
+
+// Knows tells whether the SP has a session for the person at the browser. The
+// page that the browser shows stays.
+func (sp *SP) Knows(t testing.TB, b *Browser) bool {
+	t.Helper()
+	shown, sent := b.page, b.Sent
+	defer func() { b.page, b.Sent = shown, sent }()
+	p := b.Get(sp.WhoURL)
+	if p.Status != http.StatusOK {
+		return false
+	}
+	return ReadLogin(t, p).NameID != ""
+}
+
+// End ends the software, as a crash does: its port answers nobody.
+func (sp *SP) End() { sp.end() }
+
 // StartSP starts a service provider.
 type StartSP func(testing.TB, SPOptions) *SP
 
@@ -83,112 +152,94 @@ type SPKind struct {
 
 	// Whether the software is able to do these at all. What it is not able to
 	// do, its Start refuses, so that no test believes to have tried it.
-	ForceAuthn, IsPassive, NameIDFormat bool
+	ForceAuthn, IsPassive, NameIDFormat, RequestByPOST bool
+	SignRequests, EncryptAssertions, AuthnContext      bool
+	Unsolicited                                        bool // can be told to take a Response that it did not ask for
+	WantResponseSigned                                 bool // can refuse a Response that is not itself signed
+	Artifact                                           bool // resolves artifacts
+	ECP                                                bool // serves clients that are no browsers (SAML ECP 2.0)
+	ECDSA                                              bool // verifies ECDSA with SHA-256
+
+	LogoutAsks    []Binding // by which it can send LogoutRequests
+	LogoutAnswers []Binding // by which it takes the answers in the front channel
+	LogoutTakes   []Binding // by which it takes LogoutRequests, whose signature it verifies itself
 }
 
 // SPs lists every service provider there is, for tests that treat them alike.
 func SPs() []SPKind {
+	front := []Binding{Redirect, POST}
+	all := []Binding{Redirect, POST, SOAP}
 	return []SPKind{
-		{Name: "mod_auth_mellon", Start: Mellon, IsPassive: true, NameIDFormat: true},
-		{Name: "pysaml2", Start: PySAML2, ForceAuthn: true, IsPassive: true, NameIDFormat: true},
-		{Name: "node-saml", Start: NodeSAML, ForceAuthn: true, IsPassive: true, NameIDFormat: true},
-		{Name: "samlify", Start: Samlify, ForceAuthn: true, NameIDFormat: true},
-		{Name: "crewjam", Start: Crewjam, ForceAuthn: true, NameIDFormat: true},
-		{Name: "gosaml2", Start: GoSAML2, ForceAuthn: true, IsPassive: true, NameIDFormat: true},
+		{
+			Name: "mod_auth_mellon", Start: Mellon, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
+			EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true, ECP: true, ECDSA: true,
+			LogoutAsks: []Binding{Redirect}, LogoutAnswers: []Binding{Redirect}, LogoutTakes: []Binding{Redirect, SOAP},
+		},
+		{
+			Name: "pysaml2", Start: PySAML2, WantResponseSigned: true, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
+			EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true,
+			LogoutAsks: all, LogoutAnswers: front, LogoutTakes: all,
+		},
+		{
+			Name: "node-saml", Start: NodeSAML, WantResponseSigned: true, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
+			EncryptAssertions: true, AuthnContext: true, Unsolicited: true,
+			LogoutAsks: []Binding{Redirect}, LogoutAnswers: front, LogoutTakes: front,
+		},
+		{
+			Name: "samlify", Start: Samlify, WantResponseSigned: true, ForceAuthn: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
+			EncryptAssertions: true, Unsolicited: true,
+			LogoutAsks: front, LogoutAnswers: front, LogoutTakes: front,
+		},
+		{
+			Name: "crewjam", Start: Crewjam, ForceAuthn: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
+			EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true, ECDSA: true,
+			LogoutAsks: []Binding{POST}, LogoutAnswers: []Binding{POST},
+		},
+		{
+			Name: "gosaml2", Start: GoSAML2, WantResponseSigned: true, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
+			EncryptAssertions: true, AuthnContext: true, Unsolicited: true, ECDSA: true,
+			LogoutAsks: front, LogoutAnswers: []Binding{POST}, LogoutTakes: []Binding{POST},
+		},
+		{
+			Name: "SimpleSAMLphp", Start: SimpleSAMLphpSP, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true,
+			SignRequests: true, EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true,
+			LogoutAsks: front, LogoutAnswers: front, LogoutTakes: all,
+		},
+		{
+			Name: "python3-saml", Start: OneLogin, WantResponseSigned: true, ForceAuthn: true, IsPassive: true, NameIDFormat: true, SignRequests: true,
+			EncryptAssertions: true, AuthnContext: true, Unsolicited: true,
+			LogoutAsks: []Binding{Redirect}, LogoutAnswers: []Binding{Redirect}, LogoutTakes: []Binding{Redirect},
+		},
+		{
+			Name: "ruby-saml", Start: RubySAML, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
+			EncryptAssertions: true, AuthnContext: true, Unsolicited: true,
+			LogoutAsks: []Binding{Redirect}, LogoutAnswers: []Binding{Redirect}, LogoutTakes: []Binding{Redirect},
+		},
 	}
 }
 
-// refuse fails the test when it asks a software for what that cannot do.
-func refuse(t testing.TB, name, what string, asked bool) {
-	t.Helper()
-	if asked {
-		t.Fatalf("%s cannot do %s; see SPKind", name, what)
-	}
-}
-
-// fetch reads a document that a peer publishes.
-func fetch(t testing.TB, url string) []byte {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatalf("reading %s: %v", url, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("GET %s: %s\n%s", url, resp.Status, b)
-	}
-	return b
-}
-
-// idpFacts are what software that reads no metadata is configured with.
-type idpFacts struct {
-	EntityID string   `json:"entityID"`
-	Redirect string   `json:"redirect"`
-	POST     string   `json:"post"`
-	Certs    []string `json:"certs"` // base64 of DER, without armour
-}
-
-func readIdP(t testing.TB, metadata []byte) idpFacts {
-	t.Helper()
-	ed, err := samlsp.ParseMetadata(metadata)
-	if err != nil {
-		t.Fatalf("reading the identity provider's metadata: %v", err)
-	}
-	f := idpFacts{EntityID: ed.EntityID}
-	for _, role := range ed.IDPSSODescriptors {
-		for _, s := range role.SingleSignOnServices {
-			switch s.Binding {
-			case saml.HTTPRedirectBinding:
-				f.Redirect = s.Location
-			case saml.HTTPPostBinding:
-				f.POST = s.Location
-			}
+// CanDo tells what of the options the software is not able to do, or "".
+func (k SPKind) CanDo(o SPOptions) string {
+	for _, ask := range []struct {
+		what       string
+		asked, can bool
+	}{
+		{"ForceAuthn", o.ForceAuthn, k.ForceAuthn},
+		{"IsPassive", o.IsPassive, k.IsPassive},
+		{"NameIDPolicy", o.NameIDFormat != "", k.NameIDFormat},
+		{"requests by HTTP-POST", o.RequestByPOST, k.RequestByPOST},
+		{"signed requests", o.SignRequests, k.SignRequests},
+		{"encrypted assertions", o.EncryptAssertions, k.EncryptAssertions},
+		{"RequestedAuthnContext", o.AuthnContext != "", k.AuthnContext},
+		{"unsolicited Responses", o.Unsolicited, k.Unsolicited},
+		{"HTTP-Artifact", o.Artifact, k.Artifact},
+		{"ECP", o.ECP, k.ECP},
+		{"refusing unsigned Responses", o.WantResponseSigned, k.WantResponseSigned},
+		{"asking for logout by " + string(o.LogoutBy), o.LogoutBy != "", slices.Contains(k.LogoutAsks, o.LogoutBy)},
+	} {
+		if ask.asked && !ask.can {
+			return ask.what
 		}
-		for _, k := range role.KeyDescriptors {
-			if k.Use == "encryption" {
-				continue
-			}
-			for _, c := range k.KeyInfo.X509Data.X509Certificates {
-				f.Certs = append(f.Certs, string(bytes.Join(bytes.Fields([]byte(c.Data)), nil)))
-			}
-		}
 	}
-	return f
-}
-
-// onlyPOST leaves the HTTP-POST endpoint for requests alone in a copy of an
-// identity provider's metadata. Software that chooses the binding by itself is
-// made to use POST that way. The copy is unsigned; none of them looks.
-func onlyPOST(t testing.TB, metadata []byte) []byte {
-	t.Helper()
-	ed, err := samlsp.ParseMetadata(metadata)
-	if err != nil {
-		t.Fatalf("reading the identity provider's metadata: %v", err)
-	}
-	for i := range ed.IDPSSODescriptors {
-		role := &ed.IDPSSODescriptors[i]
-		var posts []saml.Endpoint
-		for _, s := range role.SingleSignOnServices {
-			if s.Binding == saml.HTTPPostBinding {
-				posts = append(posts, s)
-			}
-		}
-		if len(posts) == 0 {
-			t.Fatal("the identity provider's metadata has no SingleSignOnService for HTTP-POST")
-		}
-		role.SingleSignOnServices = posts
-	}
-	out, err := xml.Marshal(ed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return ""
 }

@@ -27,6 +27,15 @@ def text(node):
     return "" if node is None else (node.text or "")
 
 
+path = os.environ.get("SCRIPT_NAME", "")
+if path == "/loggedout":
+    print("Content-Type: application/json\n")
+    print(json.dumps({"loggedOut": "MELLON_NAME_ID" not in os.environ}))
+    raise SystemExit
+if "MELLON_SESSION" not in os.environ:
+    print("Status: 401\nContent-Type: application/json\n")
+    print(json.dumps({"error": "nobody is signed in"}))
+    raise SystemExit
 dump = os.environ["MELLON_SESSION"]
 try:
     session = ET.fromstring(dump)

@@ -1,33 +1,38 @@
-"""A service provider made of pysaml2 and the standard library.
+"""A service provider made of pysaml2 and the standard library."""
+import base64
+from urllib.parse import parse_qsl
 
-Its only argument is a JSON file with the members of scriptConfig in scripted.go.
-"""
-import json
-import secrets
-import sys
-from http.cookies import SimpleCookie
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
-
-from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT
+from lxml import etree
+from saml2 import BINDING_HTTP_ARTIFACT, BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, BINDING_SOAP
 from saml2.client import Saml2Client
 from saml2.config import SPConfig
+from saml2.ident import code, decode
 from saml2.metadata import create_metadata_string
 from saml2.response import StatusError
+from saml2.saml import AuthnContextClassRef
+from saml2.samlp import RequestedAuthnContext
+from saml2.sigver import verify_redirect_signature
+from saml2.time_util import in_a_while
 
-with open(sys.argv[1], encoding="utf-8") as f:
-    C = json.load(f)
-BASE = f"http://{C['Host']}:{C['Port']}"
+from web import BASE, C, SESSIONS, Refused, log_out, serve
+
 BINDING = BINDING_HTTP_POST if C["RequestByPOST"] else BINDING_HTTP_REDIRECT
+ANSWER = BINDING_HTTP_ARTIFACT if C["Artifact"] else BINDING_HTTP_POST
+SAMLP = "{urn:oasis:names:tc:SAML:2.0:protocol}"
 
 
 def configuration():
     sp = {
-        "endpoints": {"assertion_consumer_service": [(BASE + "/acs", BINDING_HTTP_POST)]},
+        "endpoints": {
+            "assertion_consumer_service": [(BASE + "/acs", ANSWER)],
+            "single_logout_service": [(BASE + "/slo", binding) for binding in C["Logout"]],
+        },
         "authn_requests_signed": C["SignRequests"],
+        "logout_requests_signed": True,
+        "logout_responses_signed": True,
         "want_assertions_signed": True,
         "want_response_signed": C["WantResponseSigned"],
-        "allow_unsolicited": False,
+        "allow_unsolicited": C["Unsolicited"],
         "signing_algorithm": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
         "digest_algorithm": "http://www.w3.org/2001/04/xmlenc#sha256",
     }
@@ -53,7 +58,6 @@ def configuration():
 
 CLIENT = Saml2Client(configuration())
 OUTSTANDING = {}  # request ID to where the person wanted to go
-SESSIONS = {}  # cookie to what is shown
 
 
 def understood(response):
@@ -63,64 +67,108 @@ def understood(response):
         "issuer": info["issuer"],
         "nameID": info["name_id"].text,
         "nameIDFormat": info["name_id"].format or "",
+        "code": code(info["name_id"]),
         "sessionIndex": statement.session_index or "",
         "authnContext": statement.authn_context.authn_context_class_ref.text,
         "attributes": info["ava"],
     }
 
 
-class Handler(BaseHTTPRequestHandler):
-    def answer(self, status, body, kind="application/json", **headers):
-        body = body.encode()
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body)
+def verified(query):
+    """Verifies the signature of a message by HTTP-Redirect, which pysaml2 leaves to a call of its own."""
+    signed = dict(parse_qsl(query, keep_blank_values=True))
+    certs = CLIENT.metadata.certs(C["IdP"]["entityID"], "any", "signing")
+    if "Signature" not in signed or not any(
+        verify_redirect_signature(dict(signed), CLIENT.sec.sec_backend, cert) for cert in certs
+    ):
+        raise Refused("the query is not signed by the identity provider")
 
-    def do_GET(self):
-        path = urlsplit(self.path).path
-        if path == "/metadata":
-            self.answer(200, create_metadata_string(None, CLIENT.config).decode(), "application/samlmetadata+xml")
-        elif path == "/login":
-            self.login()
-        else:
-            cookie = SimpleCookie(self.headers.get("Cookie", "")).get("session")
-            page = SESSIONS.get(cookie.value) if cookie else None
-            self.answer(200 if page else 401, json.dumps(page or {"error": "nobody is signed in"}))
+
+def lead(info):
+    for name, value in info["headers"]:
+        if name == "Location":
+            return value
+    return info["data"]
+
+
+class App:
+    def metadata(self):
+        return create_metadata_string(None, CLIENT.config)
 
     def login(self):
         extra = {"is_passive": "true"} if C["IsPassive"] else {}
+        if C["AuthnContext"]:
+            extra["requested_authn_context"] = RequestedAuthnContext(
+                authn_context_class_ref=[AuthnContextClassRef(C["AuthnContext"])], comparison="exact"
+            )
         request_id, info = CLIENT.prepare_for_authenticate(
             entityid=C["IdP"]["entityID"],
             relay_state="/",
             binding=BINDING,
-            response_binding=BINDING_HTTP_POST,
+            response_binding=ANSWER,
             **extra,
         )
         OUTSTANDING[request_id] = "/"
-        if BINDING == BINDING_HTTP_POST:
-            self.answer(200, info["data"], "text/html")
-        else:
-            self.answer(302, "", "text/plain", **dict(info["headers"]))
+        return lead(info)
 
-    def do_POST(self):
-        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+    def acs(self, fields):
+        encoded = resolve(fields["SAMLart"]) if "SAMLart" in fields else fields["SAMLResponse"]
         try:
-            response = CLIENT.parse_authn_request_response(form["SAMLResponse"][0], BINDING_HTTP_POST, OUTSTANDING)
+            response = CLIENT.parse_authn_request_response(encoded, ANSWER, OUTSTANDING)
             page = understood(response)
         except StatusError as e:
-            self.answer(403, json.dumps({"error": f"{type(e).__name__}: {e}", "status": [a for a in e.args if isinstance(a, str)]}))
-            return
-        except Exception as e:  # Whatever it is, the test shall read it.
-            self.answer(403, json.dumps({"error": f"{type(e).__name__}: {e}"}))
-            return
+            raise Refused(f"{type(e).__name__}: {e}", [a for a in e.args if isinstance(a, str)]) from e
         OUTSTANDING.pop(response.in_response_to, None)
-        session = secrets.token_hex(16)
-        SESSIONS[session] = page
-        self.answer(303, "", "text/plain", Location="/", Set_Cookie=f"session={session}; Path=/; HttpOnly; SameSite=Lax")
+        return page
+
+    def logout(self, page):
+        idp = C["IdP"]["entityID"]
+        made = CLIENT.do_logout(
+            decode(page["code"]), [idp], "", in_a_while(minutes=10), sign=True, expected_binding=C["LogoutBy"]
+        )
+        if C["LogoutBy"] == BINDING_SOAP:
+            return {"loggedOut": True}
+        return lead(made[idp][1])
+
+    def slo(self, request):
+        if request.body.startswith(b"<"):
+            return answer(request.body.decode(), BINDING_SOAP, "")
+        binding = BINDING_HTTP_REDIRECT if request.query else BINDING_HTTP_POST
+        if request.query:
+            verified(request.query)
+        if "SAMLRequest" in request.fields:
+            return answer(request.fields["SAMLRequest"], binding, request.fields.get("RelayState", ""))
+        try:
+            CLIENT.parse_logout_request_response(request.fields["SAMLResponse"], binding)
+        except StatusError as e:
+            raise Refused(f"{type(e).__name__}: {e}", [a for a in e.args if isinstance(a, str)]) from e
+        return {"loggedOut": True}
 
 
-ThreadingHTTPServer((C["Host"], int(C["Port"])), Handler).serve_forever()
+def answer(text, binding, relay_state):
+    if binding != BINDING_HTTP_REDIRECT:
+        # Whether a signature must be there is, for pysaml2, the business of identity providers.
+        CLIENT.sec.correctly_signed_logout_request(CLIENT.unravel(text, binding, "logout_request"), must=True)
+    message = CLIENT.parse_logout_request(text, binding).message
+    indexes = [i.text for i in message.session_index]
+    # pysaml2 compares the whole NameID with the one of the session.
+    known = next((decode(p["code"]) for p in SESSIONS.values() if p["nameID"] == message.name_id.text), None)
+    info = CLIENT.handle_logout_request(text, known, binding, sign=True, relay_state=relay_state)
+    if known == message.name_id:
+        log_out(message.name_id.text, indexes)
+    return info["data"].encode() if binding == BINDING_SOAP else lead(info)
+
+
+def resolve(artifact):
+    """Fetches the Response that an artifact stands for, as the octets that were signed."""
+    text = CLIENT.artifact2message(artifact, "idpsso", sign=True).content
+    envelope = etree.fromstring(text)
+    carrier = next(envelope.iter(SAMLP + "ArtifactResponse"))
+    CLIENT.sec.correctly_signed_artifact_response(etree.tostring(carrier), must=False)
+    response = carrier.find(SAMLP + "Response")
+    if response is None:
+        raise Refused("the artifact stands for nothing", [c.get("Value") for c in carrier.iter(SAMLP + "StatusCode")])
+    return base64.b64encode(etree.tostring(response, with_tail=False)).decode()
+
+
+serve(App())

@@ -1,8 +1,9 @@
 <?php
-// SimpleSAMLphp as one organisation's identity provider, in a folder of its own.
-// settings.json beside this file is written by simplesamlphp.go.
+// SimpleSAMLphp as one organisation's identity provider, or as a service provider,
+// in a folder of its own. settings.json beside this file is written by
+// simplesamlphp.go and simplesamlphp_sp.go; sp/ holds the others' metadata.
 $own = json_decode(file_get_contents(__DIR__ . '/settings.json'), true);
-// Every service provider that the tests trust is a file of its own metadata.
+// Everybody whom the tests trust is a file of its own metadata.
 $sources = [['type' => 'flatfile']];
 foreach (glob(__DIR__ . '/sp/*.xml') as $file) {
     $sources[] = ['type' => 'xml', 'file' => $file];
@@ -20,7 +21,7 @@ $config = [
     'technicalcontact_email' => 'na@example.org',
     'timezone' => 'UTC',
     'admin.checkforupdates' => false,
-    'enable.saml20-idp' => true,
+    'enable.saml20-idp' => !isset($own['idp']),
     'module.enable' => ['exampleauth' => true, 'core' => true, 'saml' => true],
     'session.cookie.secure' => false,
     'session.cookie.samesite' => null,
@@ -40,5 +41,6 @@ $config = [
     'authproc.idp' => [],
     'authproc.sp' => [],
     'metadata.sources' => $sources,
-    'store.type' => 'phpsession',
+    'store.type' => $own['store'] ?? 'phpsession',
+    'store.sql.dsn' => 'sqlite:' . __DIR__ . '/data/store.sq3',
 ];

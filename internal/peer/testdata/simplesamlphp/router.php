@@ -6,6 +6,10 @@ $path = parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH);
 if (is_file($www . $path) && substr($path, -4) !== '.php') {
     return false;
 }
+if (in_array($path, ['/', '/login', '/logout', '/loggedout', '/refused'], true) && is_file(__DIR__ . '/pages.php')) {
+    require __DIR__ . '/pages.php';
+    return true;
+}
 if (!preg_match('#^(.*?\.php)(/.*)?$#', $path, $m) || !is_file($www . $m[1])) {
     http_response_code(404);
     return true;
