@@ -25,6 +25,7 @@ type IDPConfig struct {
 	EntityID                identity.EntityID
 	SSO                     []Endpoint // only what is served
 	SLO                     []Endpoint
+	ArtifactResolution      []IndexedEndpoint
 	Signing                 []certs.Key // as published, the active one first
 	Encryption              []certs.Key
 	NameIDFormats           []identity.Format // nil: DefaultNameIDFormats
@@ -72,6 +73,7 @@ type descriptor struct {
 	encryption    []certs.Key
 	formats       []identity.Format
 	slo           []Endpoint
+	artifacts     []IndexedEndpoint
 	displayName   string
 	contacts      []Contact
 	validFor      time.Duration
@@ -89,7 +91,7 @@ type descriptor struct {
 // and what is published is valid for at least half of ValidFor.
 func WriteIDP(cfg IDPConfig) ([]byte, error) {
 	d := descriptor{
-		entityID: cfg.EntityID, signing: cfg.Signing, encryption: cfg.Encryption, formats: cfg.NameIDFormats, slo: cfg.SLO,
+		entityID: cfg.EntityID, signing: cfg.Signing, encryption: cfg.Encryption, formats: cfg.NameIDFormats, slo: cfg.SLO, artifacts: cfg.ArtifactResolution,
 		displayName: cfg.DisplayName, contacts: cfg.Contacts, validFor: cfg.ValidFor, cacheDuration: cfg.CacheDuration,
 		now: cfg.Now, signWith: cfg.SignWith,
 	}
@@ -224,6 +226,9 @@ func (d *descriptor) common(w *xmlsec.Writer) {
 		openKey(w, k)
 		writeEncryptionMethods(w)
 		w.Close()
+	}
+	for _, e := range d.artifacts {
+		writeEndpoint(w, "md:ArtifactResolutionService", e.Endpoint, "index", strconv.Itoa(e.Index), "isDefault", switched(e.IsDefault))
 	}
 	for _, e := range d.slo {
 		writeEndpoint(w, "md:SingleLogoutService", e)

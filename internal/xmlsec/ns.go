@@ -18,10 +18,15 @@ const (
 	NSIDPDisco  = "urn:oasis:names:tc:SAML:profiles:SSO:idp-discovery-protocol"
 	NSReqInit   = "urn:oasis:names:tc:SAML:profiles:SSO:request-init"
 	NSSOAP11    = "http://schemas.xmlsoap.org/soap/envelope/"
-	NSXS        = "http://www.w3.org/2001/XMLSchema"
-	NSXSI       = "http://www.w3.org/2001/XMLSchema-instance"
-	NSXML       = "http://www.w3.org/XML/1998/namespace"
-	NSXMLNS     = "http://www.w3.org/2000/xmlns/"
+	NSPAOS      = "urn:liberty:paos:2003-08"
+	NSECP       = "urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp"
+	NSSAMLEC    = "urn:ietf:params:xml:ns:samlec"
+
+	NSChannelBinding = "urn:oasis:names:tc:SAML:protocol:ext:channel-binding"
+	NSXS             = "http://www.w3.org/2001/XMLSchema"
+	NSXSI            = "http://www.w3.org/2001/XMLSchema-instance"
+	NSXML            = "http://www.w3.org/XML/1998/namespace"
+	NSXMLNS          = "http://www.w3.org/2000/xmlns/"
 )
 
 // Signature algorithms (RFC 9231 section 2.3). AlgRSASHA1 is read only where a

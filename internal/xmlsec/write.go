@@ -26,7 +26,7 @@ import (
 // are alternating names and values, as in slog; an attribute with an empty value
 // is left out, since no attribute of SAML may be empty (SAML Core 1.3.1). Every
 // text and value is escaped here and checked for characters that XML cannot
-// carry; there is no way to paste markup.
+// carry; there is no way to paste markup, only to Embed what was parsed.
 //
 // Why one buffer serves two signatures. A prefix is declared on the first
 // element that visibly uses it, as exclusive canonicalization demands, and the
@@ -115,6 +115,14 @@ func namespaceOf(prefix string) (string, bool) {
 		return NSMDRPI, true
 	case "shibmd":
 		return NSShibMD, true
+	case "S":
+		return NSSOAP11, true
+	case "ecp":
+		return NSECP, true
+	case "cb":
+		return NSChannelBinding, true
+	case "samlec":
+		return NSSAMLEC, true
 	}
 	return "", false
 }
