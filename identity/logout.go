@@ -21,7 +21,6 @@ type Reach struct {
 	Direct  bool     // from us to it, without a browser
 	Browser bool     // through the person's browser
 	Origins []string // where the browser may be led in doing so: the origins of its metadata
-	ByForm  bool     // the browser is led there by a form
 }
 
 // LogoutState is how far a relying party is in ending its own session. The zero

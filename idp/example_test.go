@@ -28,6 +28,14 @@ func (s somebody) Result(http.ResponseWriter, *http.Request) (identity.AuthnRequ
 	return identity.AuthnRequest{}, identity.Assertion{}, &identity.Error{Kind: identity.KindExpired, Code: "ui.stale"}
 }
 
+func (somebody) Logout(context.Context, identity.Logout) (string, error) { return "", nil }
+
+func (somebody) LogoutDirectly(context.Context, identity.Logout) (bool, error) { return true, nil }
+
+func (somebody) LogoutAnswered(context.Context, string, identity.RelyingPartyID, error) (string, error) {
+	return "/", nil
+}
+
 // An identity provider serves its metadata and its SingleSignOnService.
 func Example() {
 	const base = "https://login.example.test"

@@ -141,5 +141,7 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 }
 
 // CrossSitePosts returns the ServeMux patterns that take forms of other sites:
-// AuthnRequests by the POST binding, which prove themselves.
-func (p *Provider) CrossSitePosts() []string { return []string{"POST " + p.base + pathSSO} }
+// messages by the POST binding, which prove themselves.
+func (p *Provider) CrossSitePosts() []string {
+	return []string{"POST " + p.base + pathSSO, "POST " + p.base + pathLogout}
+}

@@ -23,8 +23,8 @@ type MetadataSettings struct {
 }
 
 // publish writes our metadata for the first time and keeps it fresh. It says
-// what Mount serves and nothing else (SDP-MD04); so there is no encryption key,
-// which only identifiers encrypted to us would need.
+// what Mount serves and nothing else (SDP-MD04). The encryption keys are for
+// identifiers in requests (SAML Core 2.2.4).
 //
 // A service provider that knows us by another name, or whose answers another key
 // signs, gets a document of its own with that name and that key alone; all else
@@ -45,7 +45,13 @@ func (p *Provider) publish(as presence) (*metadata.Publication, error) {
 			{Binding: identity.BindingRedirect, Location: p.ssoURL},
 			{Binding: identity.BindingPOST, Location: p.ssoURL},
 		},
+		SLO: []metadata.Endpoint{
+			{Binding: identity.BindingRedirect, Location: p.cfg.BaseURL + pathLogout},
+			{Binding: identity.BindingPOST, Location: p.cfg.BaseURL + pathLogout},
+			{Binding: identity.BindingSOAP, Location: p.cfg.BaseURL + pathLogoutSOAP},
+		},
 		Signing:                 keys,
+		Encryption:              p.cfg.Keys.Published(certs.Encryption),
 		WantAuthnRequestsSigned: p.cfg.RequireSignedRequests,
 		DisplayName:             m.DisplayName, ErrorURL: m.ErrorURL, Scopes: m.Scopes, Contacts: m.Contacts,
 		ValidFor: m.ValidFor, CacheDuration: m.CacheDuration, Now: p.cfg.Now,

@@ -72,6 +72,10 @@ type fixed struct {
 
 	mu    sync.Mutex
 	asked *identity.AuthnRequest // the last question
+
+	partial  bool             // not everybody confirms a logout
+	left     *identity.Logout // the last wish that sessions end
+	answered []string         // answers to LogoutRequests
 }
 
 func (f *fixed) Start(_ http.ResponseWriter, _ *http.Request, req identity.AuthnRequest) (identity.Outcome, error) {
@@ -91,6 +95,27 @@ func (f *fixed) Result(http.ResponseWriter, *http.Request) (identity.AuthnReques
 		return identity.AuthnRequest{}, identity.Assertion{}, &identity.Error{Kind: identity.KindExpired, Code: "ui.stale", Msg: "too late"}
 	}
 	return *f.asked, f.answer, f.err
+}
+
+func (f *fixed) Logout(_ context.Context, l identity.Logout) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.left = &l
+	return f.redirect, f.err
+}
+
+func (f *fixed) LogoutDirectly(_ context.Context, l identity.Logout) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.left = &l
+	return !f.partial, f.err
+}
+
+func (f *fixed) LogoutAnswered(_ context.Context, message string, rp identity.RelyingPartyID, why error) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answered = append(f.answered, strings.TrimSpace(string(rp)+" "+message+" "+string(identity.CodeOf(why))))
+	return "/logout/progress?t=1", f.err
 }
 
 // alice is what the tests' Authenticator says unless told otherwise.

@@ -35,12 +35,13 @@ type journal struct {
 	db  store.Store
 	log *slog.Logger
 
-	wake   chan struct{} // one pending wake-up is enough
-	stop   chan struct{}
-	done   chan struct{}
-	mu     sync.Mutex
-	queue  []entry
-	closed bool
+	wake    chan struct{} // one pending wake-up is enough
+	stop    chan struct{}
+	done    chan struct{}
+	writing sync.Mutex // held while a batch is on its way
+	mu      sync.Mutex
+	queue   []entry
+	closed  bool
 }
 
 func newJournal(db store.Store, log *slog.Logger) *journal {
@@ -108,7 +109,11 @@ func (j *journal) close(ctx context.Context) error {
 }
 
 // flush writes the queue in one Update. What could not be written stays queued.
+// When it returns nil, everything that was added before is in the store: a batch
+// that another caller writes at the moment is waited for.
 func (j *journal) flush(ctx context.Context) error {
+	j.writing.Lock()
+	defer j.writing.Unlock()
 	j.mu.Lock()
 	batch := j.queue
 	j.queue = nil

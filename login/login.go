@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/samlet-id/samlet/binding"
@@ -60,9 +61,16 @@ type Config struct {
 	// considered. Default: RemoteAddr without its port.
 	ClientIP func(*http.Request) string
 	Sessions Lifetimes
-	Now      func() time.Time
-	Rand     io.Reader
-	Log      *slog.Logger
+	// Downstream returns the protocols below, which tell relying parties of
+	// logouts. They know login, so that it is asked only when it is needed. Nil
+	// tells nobody.
+	Downstream func() Downstream
+	// LogoutTimeout is how long all relying parties together may take to be told
+	// of a logout. Default 5 s.
+	LogoutTimeout time.Duration
+	Now           func() time.Time
+	Rand          io.Reader
+	Log           *slog.Logger
 }
 
 // Lifetimes bounds sessions.
@@ -84,8 +92,9 @@ const (
 // Authenticator runs logins. It is safe for concurrent use; several nodes may
 // share one store.
 type Authenticator struct {
-	cfg     Config
-	journal *journal
+	cfg        Config
+	journal    *journal
+	background sync.WaitGroup // relying parties are told
 }
 
 // New checks cfg and returns an Authenticator. Close it to have everything
@@ -109,6 +118,9 @@ func New(cfg Config) (*Authenticator, error) {
 	if cfg.Sessions.Absolute == 0 {
 		cfg.Sessions.Absolute = 7 * 24 * time.Hour
 	}
+	if cfg.LogoutTimeout <= 0 {
+		cfg.LogoutTimeout = 5 * time.Second
+	}
 	if cfg.ClientIP == nil {
 		cfg.ClientIP = remoteAddr
 	}
@@ -117,7 +129,11 @@ func New(cfg Config) (*Authenticator, error) {
 
 // Close writes what is still to be written behind answers that were given, and
 // returns once it is durable or ctx is over.
-func (a *Authenticator) Close(ctx context.Context) error { return a.journal.close(ctx) }
+// Logouts under way, which have a deadline, are waited for.
+func (a *Authenticator) Close(ctx context.Context) error {
+	a.background.Wait()
+	return a.journal.close(ctx)
+}
 
 // Mount registers the pages of signing in and out under the base path.
 func (a *Authenticator) Mount(mux *http.ServeMux) {
@@ -131,6 +147,9 @@ func (a *Authenticator) Mount(mux *http.ServeMux) {
 	page("POST /consents", a.withdraw)
 	page("GET /logout", a.showLogout)
 	page("POST /logout", a.answerLogout)
+	page("GET /logout/progress", a.showProgress)
+	page("GET /logout/frame", a.showFrame)
+	page("GET /logout/status", a.showStatus)
 }
 
 func (a *Authenticator) path(p string) string { return a.cfg.BasePath + p }

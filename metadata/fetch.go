@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"syscall"
 	"time"
 
@@ -118,9 +119,13 @@ type ClientConfig struct {
 	// AllowPrivate admits loopback and private networks: for development, and
 	// for peers inside the house.
 	AllowPrivate bool
+	// AllowLoopback admits this machine alone.
+	AllowLoopback bool
+	// Networks are private networks that are admitted.
+	Networks []netip.Prefix
 }
 
-// NewClient returns an HTTP client for Fetch that keeps out of places that only
+// NewClient returns an HTTP client, for Fetch and for calls to peers, that keeps out of places that only
 // samlet's own machine can reach (SSRF). The check is made on the address that
 // is dialled, after the name was resolved, so that no second look-up can slip
 // another one in. It uses no proxy, which would dial on its own. A refused
@@ -156,7 +161,8 @@ func (cfg ClientConfig) admits(a netip.Addr) bool {
 		return false
 	case a.IsLoopback(), a.IsPrivate(),
 		within(a, "100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "fec0::/10", "64:ff9b:1::/48", "2001::/32", "100::/64"):
-		return cfg.AllowPrivate
+		listed := slices.ContainsFunc(cfg.Networks, func(p netip.Prefix) bool { return p.Contains(a) })
+		return cfg.AllowPrivate || listed || cfg.AllowLoopback && a.IsLoopback()
 	}
 	return true
 }

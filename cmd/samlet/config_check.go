@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/samlet-id/samlet/identity"
 )
@@ -57,6 +58,14 @@ func (d *decoder) checkServer(c *Config) {
 		if _, err := netip.ParsePrefix(p); err != nil {
 			d.faultAt(fmt.Sprintf("server.trusted_proxies[%d]", i), "want a network such as 10.0.0.0/8, got %q", p)
 		}
+	}
+	for i, p := range c.Server.Outbound {
+		if _, err := netip.ParsePrefix(p); err != nil {
+			d.faultAt(fmt.Sprintf("server.outbound[%d]", i), "want a network such as 10.0.0.0/8, got %q", p)
+		}
+	}
+	if t := c.IDP.Logout.Timeout; t < 0 || time.Duration(t) > time.Minute {
+		d.faultAt("idp.logout.timeout", "want between 1s and 1m, got %s", time.Duration(t))
 	}
 	d.oneOf("server.tls.mode", string(c.Server.TLS.Mode), "off", "files")
 	if c.Server.TLS.Mode == "files" && (c.Server.TLS.CertFile == "" || c.Server.TLS.KeyFile == "") {

@@ -30,6 +30,7 @@ import (
 var (
 	_ idp.Authenticator = (*login.Authenticator)(nil)
 	_ login.Upstream    = (*broker.Broker)(nil)
+	_ login.Downstream  = (*idp.Provider)(nil)
 	_ login.Method      = (*password.Method)(nil)
 	_ broker.Connector  = (*sp.Connector)(nil)
 )
@@ -53,6 +54,7 @@ type shared struct {
 // house is samlet built from one snapshot. Nothing in it changes.
 type house struct {
 	snapshot   *snapshot
+	outbound   *http.Client // calls to peers
 	now        func() time.Time
 	idp        *idp.Provider
 	login      *login.Authenticator
@@ -72,16 +74,16 @@ func build(snap *snapshot, sh *shared) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &house{snapshot: snap, now: sh.now, connectors: map[identity.ConnectionID]*sp.Connector{}}
+	h := &house{snapshot: snap, outbound: newOutbound(cfg), now: sh.now, connectors: map[identity.ConnectionID]*sp.Connector{}}
 	upstream, err := h.buildBroker(sh)
 	if err != nil {
 		return nil, err
 	}
 	parties := newDirectory(snap.Parties)
-	if h.login, err = buildLogin(snap, sh, site, upstream, parties); err != nil {
+	if h.login, err = h.buildLogin(sh, site, upstream, parties); err != nil {
 		return nil, err
 	}
-	if h.idp, err = buildIDP(snap, sh, site, h.login, parties); err != nil {
+	if h.idp, err = h.buildIDP(sh, site, parties); err != nil {
 		return nil, errors.Join(err, h.login.Close(context.Background()))
 	}
 
@@ -103,7 +105,11 @@ func build(snap *snapshot, sh *shared) (*house, error) {
 }
 
 // Close has everything written that was put off.
-func (h *house) Close(ctx context.Context) error { return h.login.Close(ctx) }
+func (h *house) Close(ctx context.Context) error {
+	err := h.login.Close(ctx)
+	h.outbound.CloseIdleConnections()
+	return err
+}
 
 func newWeb(baseURL, name, support string, sh *shared) (*web.Web, error) {
 	u, err := parseBaseURL(baseURL)
@@ -151,12 +157,14 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 	})
 }
 
-func buildLogin(snap *snapshot, sh *shared, site *web.Web, upstream *broker.Broker, parties *directory) (*login.Authenticator, error) {
-	cfg := snap.Config
+func (h *house) buildLogin(sh *shared, site *web.Web, upstream *broker.Broker, parties *directory) (*login.Authenticator, error) {
+	snap, cfg := h.snapshot, h.snapshot.Config
 	c := login.Config{
 		Store: sh.store, Web: site, RelyingParty: parties.relyingParty, ClientIP: clientIP(cfg.Server.TrustedProxies),
 		Sessions: login.Lifetimes{Idle: time.Duration(cfg.Authentication.Session.Idle), Absolute: time.Duration(cfg.Authentication.Session.Absolute)},
-		Now:      sh.now, Rand: sh.rand, Log: sh.log,
+		// Each knows the other: by the time that anybody signs out, both are there.
+		Downstream: func() login.Downstream { return h.idp }, LogoutTimeout: time.Duration(cfg.IDP.Logout.Timeout),
+		Now: sh.now, Rand: sh.rand, Log: sh.log,
 	}
 	if len(upstream.Connections()) > 0 {
 		c.Upstream = upstream
@@ -185,16 +193,16 @@ func passwordsOn(snap *snapshot) bool {
 	return slices.ContainsFunc(snap.Connections, func(c connection) bool { return c.ID == identity.LocalConnection && !c.Disabled })
 }
 
-func buildIDP(snap *snapshot, sh *shared, site *web.Web, auth *login.Authenticator, parties *directory) (*idp.Provider, error) {
-	cfg := snap.Config
+func (h *house) buildIDP(sh *shared, site *web.Web, parties *directory) (*idp.Provider, error) {
+	snap, cfg := h.snapshot, h.snapshot.Config
 	settings := idp.MetadataSettings{ValidFor: time.Duration(cfg.IDP.Metadata.ValidFor), DisplayName: cfg.IDP.DisplayName}
 	if mail := cfg.IDP.Metadata.ContactEmail; mail != "" {
 		settings.Contacts = []metadata.Contact{{Type: "technical", Emails: []string{mail}}}
 	}
 	return idp.New(idp.Config{
-		EntityID: identity.EntityID(cfg.IDP.EntityID), BaseURL: cfg.Server.BaseURL, Party: parties.party, PartyByID: parties.partyByID, Authenticator: auth,
+		EntityID: identity.EntityID(cfg.IDP.EntityID), BaseURL: cfg.Server.BaseURL, Party: parties.party, PartyByID: parties.partyByID, Authenticator: h.login,
 		Store: sh.store, Keys: snap.Keys, Catalogue: snap.Catalogue, Web: site, Log: sh.log, RequireSignedRequests: cfg.IDP.WantAuthnRequestsSigned,
-		Metadata: settings, Skew: time.Duration(cfg.IDP.MaxClockSkew),
+		Metadata: settings, Skew: time.Duration(cfg.IDP.MaxClockSkew), HTTP: h.outbound,
 		Now: sh.now, Rand: sh.rand,
 	})
 }
