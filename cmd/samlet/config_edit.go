@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -101,9 +102,12 @@ type listEdit struct {
 type listItem struct {
 	id       string
 	from, to int
+	node     *yaml.Node
 }
 
 var errFlowList = errors.New("is written in [ ] on one line; write each entry as an item of its own (\"- id: …\"), then try again")
+
+var errFlowItem = errors.New("is written in { } on one line; write each of its keys on a line of its own, then try again")
 
 // findList finds the list under the top-level key.
 func findList(raw []byte, key string) (*listEdit, error) {
@@ -154,7 +158,7 @@ func (e *listEdit) find(list *yaml.Node) {
 			}
 			to = i + 1
 		}
-		e.items = append(e.items, listItem{id: itemID(n), from: from, to: to})
+		e.items = append(e.items, listItem{id: itemID(n), from: from, to: to, node: n})
 	}
 }
 
@@ -213,6 +217,37 @@ func (e *listEdit) replace(key, id, item string) ([]byte, bool) {
 		return e.splice(it.from, it.to, indentBlock(item, e.indent)), true
 	}
 	return nil, false
+}
+
+// set makes key: value of the item with that id. It reports false if there is no
+// such item.
+func (e *listEdit) set(id, key, value string) (text []byte, ok bool, err error) {
+	i := slices.IndexFunc(e.items, func(it listItem) bool { return it.id == id })
+	if i < 0 {
+		return nil, false, nil
+	}
+	n := e.items[i].node
+	if old := child(n, key); old != nil {
+		line := []rune(e.lines[old.Line-1])
+		at, rest := old.Column-1, old.Column-1+len([]rune(old.Value))
+		e.lines[old.Line-1] = string(line[:at]) + value + string(line[rest:])
+		return []byte(strings.Join(e.lines, "")), true, nil
+	}
+	if n.Style&yaml.FlowStyle != 0 {
+		return nil, true, fmt.Errorf("%s %w", id, errFlowItem)
+	}
+	indent := strings.Repeat(" ", n.Column-1)
+	after := child(n, "id").Line
+	return e.splice(after, after, indent+key+": "+value+"\n"), true, nil
+}
+
+// ids are the ids of the items.
+func (e *listEdit) ids() []string {
+	ids := make([]string, len(e.items))
+	for i, it := range e.items {
+		ids[i] = it.id
+	}
+	return ids
 }
 
 func (e *listEdit) splice(from, to int, text string) []byte {

@@ -244,7 +244,11 @@ func (a *spAdd) storeOwn(path string, doc []byte) error {
 	if err != nil {
 		return fmt.Errorf("reading our own metadata: %w", err)
 	}
-	return a.store(path, doc, entity)
+	made, err := a.plain(doc, entity)
+	if err != nil {
+		return err
+	}
+	return a.store(path, made)
 }
 
 // run runs one part of the world until Close.

@@ -31,7 +31,8 @@ type snapshot struct {
 // party is one relying party of the snapshot.
 type party struct {
 	idp.Party
-	builtIn bool // not from config.yaml
+	builtIn bool   // not from config.yaml
+	recipe  string // that made the entry
 }
 
 // connection is one upstream of the snapshot.
@@ -45,16 +46,16 @@ type connection struct {
 // network: metadata that is known by a URL comes from the copy of an earlier
 // fetch, and is left out if there is none.
 func loadSnapshot(path string) (*snapshot, error) {
-	return buildSnapshot(path, func(*sources) {})
+	return buildSnapshot(path, loadKeys, func(*sources) {})
 }
 
 // refreshSnapshot is loadSnapshot, but fetches metadata anew and falls back to
 // the copies.
 func refreshSnapshot(ctx context.Context, path string) (*snapshot, error) {
-	return buildSnapshot(path, func(src *sources) { src.fetchAll(ctx) })
+	return buildSnapshot(path, loadKeys, func(src *sources) { src.fetchAll(ctx) })
 }
 
-func buildSnapshot(path string, prepare func(*sources)) (*snapshot, error) {
+func buildSnapshot(path string, keys func(*Config, *decoder) (*certs.Ring, error), prepare func(*sources)) (*snapshot, error) {
 	cfg, d, err := readConfig(path)
 	if err != nil {
 		return nil, err
@@ -63,7 +64,7 @@ func buildSnapshot(path string, prepare func(*sources)) (*snapshot, error) {
 	if s.Catalogue, err = catalogueOf(cfg); err != nil {
 		return nil, fmt.Errorf("reading the attributes: %w", err)
 	}
-	ring, keyErr := loadKeys(cfg, d)
+	ring, keyErr := keys(cfg, d)
 	s.Keys = ring
 	src := &sources{decoder: d, config: cfg}
 	prepare(src)
@@ -134,7 +135,7 @@ func (s *snapshot) loadParties(src *sources) {
 			continue
 		}
 		seen[entity.EntityID] = c.ID
-		s.Parties = append(s.Parties, party{Party: idp.Party{RelyingParty: relyingParty(c, entity.EntityID), Metadata: entity}})
+		s.Parties = append(s.Parties, party{Party: idp.Party{RelyingParty: relyingParty(c, entity.EntityID), Metadata: entity}, recipe: c.Recipe})
 	}
 }
 
@@ -255,6 +256,18 @@ func (s *snapshot) loadConnections(src *sources) {
 	}
 }
 
+// party finds a service provider by its id.
+func (s *snapshot) party(id string) (party, error) {
+	var ids []string
+	for _, p := range s.Parties {
+		if string(p.ID) == id {
+			return p, nil
+		}
+		ids = append(ids, string(p.ID))
+	}
+	return party{}, errNoSuch("service provider", id, ids)
+}
+
 // connection finds a connection that can be used.
 func (s *snapshot) connection(id string) *connection {
 	i := slices.IndexFunc(s.Connections, func(c connection) bool { return string(c.ID) == id })
@@ -262,6 +275,14 @@ func (s *snapshot) connection(id string) *connection {
 		return nil
 	}
 	return &s.Connections[i]
+}
+
+func (s *snapshot) connectionIDs() []string {
+	var ids []string
+	for _, c := range s.Connections {
+		ids = append(ids, string(c.ID))
+	}
+	return ids
 }
 
 // warningsOf returns the warnings about one connection.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/metadata"
@@ -107,10 +108,7 @@ func (s *sources) bytes(at, copyName string, m MetadataSource, want metadata.Rol
 		raw, err = s.decoder.read(beside(dir, m.File))
 		return raw, "file", err
 	}
-	copyPath := filepath.Join(dir, "data", "metadata", copyName+".xml")
-	if m.File != "" {
-		copyPath = beside(dir, m.File)
-	}
+	copyPath := metadataCopy(dir, copyName, m)
 	failed := errors.New("it was not asked for yet")
 	if s.fetched != nil {
 		got := s.fetched[m.URL]
@@ -126,6 +124,14 @@ func (s *sources) bytes(at, copyName string, m MetadataSource, want metadata.Rol
 		s.warnings = append(s.warnings, fmt.Sprintf("%s: %s; going on with the copy of the last fetch", at, reason(failed)))
 	}
 	return raw, "url", nil
+}
+
+// metadataCopy is where the copy of metadata is that comes from a URL.
+func metadataCopy(dir, copyName string, m MetadataSource) string {
+	if m.File != "" {
+		return beside(dir, m.File)
+	}
+	return filepath.Join(dir, "data", "metadata", copyName+".xml")
 }
 
 // copyAt reads the copy of an earlier fetch. One past its validUntil is as good
@@ -156,8 +162,9 @@ func (s *sources) keepCopy(path string, raw []byte, want metadata.RoleName) erro
 
 // inline describes a peer without metadata.
 func (s *sources) inline(in *InlineEntity, want metadata.RoleName) (*metadata.Entity, error) {
-	if !absoluteURI(in.EntityID) {
-		return nil, fmt.Errorf("an entityID is an absolute URI of at most 256 characters, got %q", in.EntityID)
+	// Vendors have entityIDs that are no absolute URIs, such as acme.zoom.us.
+	if in.EntityID == "" || len(in.EntityID) > 1024 || strings.ContainsFunc(in.EntityID, unicode.IsSpace) {
+		return nil, fmt.Errorf("an entityID is a URI of at most 1024 characters, got %q", in.EntityID)
 	}
 	var keys []crypto.PublicKey
 	for _, ref := range in.Certificates {

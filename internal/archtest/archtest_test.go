@@ -53,7 +53,7 @@ var plan = map[string][]string{
 	"cmd/samlet": {
 		"identity", "store", "store/sqlstore", "certs", "binding", "metadata", "templates", "internal/web",
 		"idp", "broker", "broker/sp", "login", "login/password", "internal/expression",
-		"internal/explain",
+		"internal/explain", "internal/xmlsec",
 	},
 }
 
