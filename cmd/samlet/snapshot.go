@@ -69,7 +69,7 @@ func buildSnapshot(path string, keys func(*Config, *decoder) (*certs.Ring, error
 	src := &sources{decoder: d, config: cfg}
 	prepare(src)
 	src.warnings = looseModes(cfg, d)
-	s.loadParties(src)
+	s.loadParties(src, readPolicy(cfg, s.Catalogue, d))
 	s.loadConnections(src)
 	if len(d.faults) > 0 {
 		return nil, &configError{d.sorted()}
@@ -122,7 +122,8 @@ func nameIDFormat(s string) identity.Format {
 	return identity.Format(s)
 }
 
-func (s *snapshot) loadParties(src *sources) {
+func (s *snapshot) loadParties(src *sources, rules *policy) {
+	warn := func(format string, args ...any) { src.warnings = append(src.warnings, fmt.Sprintf(format, args...)) }
 	seen := map[identity.EntityID]string{}
 	for i, c := range s.Config.ServiceProviders {
 		at := fmt.Sprintf("service_providers[%d].metadata", i)
@@ -135,12 +136,16 @@ func (s *snapshot) loadParties(src *sources) {
 			continue
 		}
 		seen[entity.EntityID] = c.ID
-		s.Parties = append(s.Parties, party{Party: idp.Party{RelyingParty: relyingParty(c, entity.EntityID), Metadata: entity}, recipe: c.Recipe})
+		rp := relyingParty(c, entity.EntityID)
+		rules.apply(i, c, &rp, entity, warn)
+		s.Parties = append(s.Parties, party{Party: idp.Party{RelyingParty: rp, Metadata: entity}, recipe: c.Recipe})
 	}
 }
 
+// relyingParty is what config.yaml says of a service provider, but for what may
+// leave and who may be signed in there, which is policy.apply's.
 func relyingParty(c ServiceProviderConfig, entityID identity.EntityID) identity.RelyingParty {
-	p := identity.RelyingParty{
+	return identity.RelyingParty{
 		ID: identity.RelyingPartyID(c.ID), EntityID: entityID, Name: c.Name, Disabled: c.Disabled,
 		Issuer: identity.EntityID(c.IDP.EntityID),
 		NameID: identity.NameIDRule{
@@ -161,10 +166,6 @@ func relyingParty(c ServiceProviderConfig, entityID identity.EntityID) identity.
 		IDPInitiated:    c.Session.IDPInitiated, ECP: c.ECP,
 		NoLogout: c.Session.SingleLogout != nil && !*c.Session.SingleLogout,
 	}
-	for _, r := range c.Release {
-		p.Release = append(p.Release, releaseRule(r))
-	}
-	return p
 }
 
 func releaseRule(r ReleaseConfig) identity.ReleaseRule {

@@ -160,7 +160,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 func (h *house) buildLogin(sh *shared, site *web.Web, upstream *broker.Broker, parties *directory) (*login.Authenticator, error) {
 	snap, cfg := h.snapshot, h.snapshot.Config
 	c := login.Config{
-		Store: sh.store, Web: site, RelyingParty: parties.relyingParty, ClientIP: clientIP(cfg.Server.TrustedProxies),
+		Store: sh.store, Web: site, RelyingParty: parties.relyingParty, Catalogue: snap.Catalogue, Scope: strings.ToLower(cfg.IDP.Scope), ClientIP: clientIP(cfg.Server.TrustedProxies),
 		Sessions: login.Lifetimes{Idle: time.Duration(cfg.Authentication.Session.Idle), Absolute: time.Duration(cfg.Authentication.Session.Absolute)},
 		// Each knows the other: by the time that anybody signs out, both are there.
 		Downstream: func() login.Downstream { return h.idp }, LogoutTimeout: time.Duration(cfg.IDP.Logout.Timeout),
@@ -279,6 +279,7 @@ func (h *house) home(site *web.Web) func(http.ResponseWriter, *http.Request) err
 	cfg := h.snapshot.Config
 	page := templates.Home{EntityID: cfg.IDP.EntityID, Links: []templates.Link{
 		{Label: "IdP metadata", URL: "/saml/metadata", Text: "What applications need to know of this sign-in service."},
+		{Label: "What you allowed", URL: "/consents", Text: "What applications may learn of you, to see and to withdraw."},
 		{Label: "Sign out", URL: "/logout", Text: "End your session here."},
 	}}
 	if *cfg.Server.TestPage {
