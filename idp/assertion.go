@@ -20,7 +20,7 @@ const methodBearer = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 // assertion writes a saml:Assertion (SAML Core 2.3.3) for the Web Browser SSO
 // profile (SAML Profiles 4.1.4.2): one subject with one bearer confirmation, one
 // audience, one AuthnStatement, and at most one AttributeStatement.
-func (p *Provider) assertion(w *xmlsec.Writer, to addressee, a identity.Assertion, sign bool) error {
+func (p *Provider) assertion(w *xmlsec.Writer, to addressee, a identity.Assertion, how protection) error {
 	id, err := identity.NewMessageID(p.cfg.Rand)
 	if err != nil {
 		return err
@@ -30,10 +30,12 @@ func (p *Provider) assertion(w *xmlsec.Writer, to addressee, a identity.Assertio
 		"Version", "2.0",
 		"IssueInstant", xmlsec.FormatTime(to.now))
 	w.Element("saml:Issuer", string(p.issuer(to.party)))
-	if sign {
+	if how.assertion {
 		w.SignatureSlot()
 	}
-	writeSubject(w, to, a.Principal)
+	if err := p.writeSubject(w, to, a.Principal, how); err != nil {
+		return err
+	}
 	writeConditions(w, to)
 	writeAuthnStatement(w, a)
 	p.writeAttributeStatement(w, a.Released)
@@ -43,14 +45,17 @@ func (p *Provider) assertion(w *xmlsec.Writer, to addressee, a identity.Assertio
 
 // writeSubject writes a saml:Subject (SAML Core 2.4.1). There is no Address, as
 // many browsers have several, and no NotBefore, which the profile forbids.
-func writeSubject(w *xmlsec.Writer, to addressee, p identity.Principal) {
+func (p *Provider) writeSubject(w *xmlsec.Writer, to addressee, person identity.Principal, how protection) error {
 	_, notOnOrAfter := to.valid()
 	w.Open("saml:Subject")
-	if p.Subject != "" {
-		w.Element("saml:NameID", p.Subject,
-			"Format", string(p.Format),
-			"NameQualifier", p.NameQualifier,
-			"SPNameQualifier", p.SPNameQualifier)
+	switch {
+	case person.Subject == "":
+	case to.state.EncryptID:
+		if err := p.writeEncryptedID(w, person, how); err != nil {
+			return err
+		}
+	default:
+		writeNameID(w, person)
 	}
 	w.Open("saml:SubjectConfirmation", "Method", methodBearer)
 	w.Element("saml:SubjectConfirmationData", "",
@@ -59,6 +64,34 @@ func writeSubject(w *xmlsec.Writer, to addressee, p identity.Principal) {
 		"Recipient", to.state.ACS)
 	w.Close()
 	w.Close()
+	return nil
+}
+
+// writeNameID writes a saml:NameID (SAML Core 2.2.3).
+func writeNameID(w *xmlsec.Writer, person identity.Principal) {
+	w.Element("saml:NameID", person.Subject,
+		"Format", string(person.Format),
+		"NameQualifier", person.NameQualifier,
+		"SPNameQualifier", person.SPNameQualifier)
+}
+
+// writeEncryptedID writes a saml:EncryptedID with the NameID in it (SAML Core
+// 2.2.4), as a NameIDPolicy with the Format encrypted wants it (SAML Core
+// 3.4.1.1).
+func (p *Provider) writeEncryptedID(w *xmlsec.Writer, person identity.Principal, how protection) error {
+	if how.encrypt == nil {
+		return unmetPolicy(string(identity.FormatEncrypted), "an encryption key in the application's metadata, and a safe algorithm for it")
+	}
+	alone := xmlsec.NewWriter()
+	writeNameID(alone, person)
+	plain, err := alone.Bytes()
+	if err != nil {
+		return err
+	}
+	w.Open("saml:EncryptedID")
+	w.EncryptedData(plain, *how.encrypt, p.cfg.Rand)
+	w.Close()
+	return nil
 }
 
 // valid returns the span of time in which the assertion counts.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -13,7 +12,6 @@ import (
 	"github.com/crewjam/saml"
 
 	"github.com/samlet-id/samlet/binding"
-	"github.com/samlet-id/samlet/certs"
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/internal/web"
 	"github.com/samlet-id/samlet/internal/xmlsec"
@@ -28,14 +26,41 @@ func (p *Provider) Respond(ctx context.Context, req identity.AuthnRequest, a ide
 	if err != nil {
 		return binding.Message{}, err
 	}
-	if a, err = checkAnswer(req, to, a); err != nil {
+	octets, err := p.answer(ctx, req, to, a)
+	if err != nil {
 		return binding.Message{}, err
 	}
-	octets, err := p.success(to, a)
+	return p.deliver(ctx, to, octets)
+}
+
+// answer writes the Response that Respond sends.
+func (p *Provider) answer(ctx context.Context, req identity.AuthnRequest, to addressee, a identity.Assertion) ([]byte, error) {
+	a, err := checkAnswer(req, to, a)
 	if err != nil {
-		return binding.Message{}, fmt.Errorf("writing the response: %w", err)
+		return nil, err
 	}
-	return binding.Post(to.state.ACS, binding.ParamResponse, octets, to.state.RelayState), nil
+	if err := checkStrings(a); err != nil {
+		return nil, err
+	}
+	how, err := p.protection(to.party)
+	if err != nil {
+		return nil, fmt.Errorf("protecting the response: %w", err)
+	}
+	octets, err := p.success(to, a, how)
+	if err != nil {
+		return nil, fmt.Errorf("writing the response: %w", err)
+	}
+	if how.weakness != "" {
+		p.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "weak encryption", slog.String("request_id", web.RequestID(ctx)),
+			slog.String("relying_party", string(to.party.ID)), slog.String("reason", how.weakness))
+	}
+	return octets, nil
+}
+
+// deliver puts a Response on its way through the browser, by the binding of the
+// endpoint.
+func (p *Provider) deliver(_ context.Context, to addressee, response []byte) (binding.Message, error) {
+	return binding.Post(to.state.ACS, binding.ParamResponse, response, to.state.RelayState), nil
 }
 
 // Refuse returns the message that tells the service provider of req why there is
@@ -50,7 +75,7 @@ func (p *Provider) Refuse(ctx context.Context, req identity.AuthnRequest, why er
 	if err != nil {
 		return binding.Message{}, fmt.Errorf("writing the response: %w", err)
 	}
-	return binding.Post(to.state.ACS, binding.ParamResponse, octets, to.state.RelayState), nil
+	return p.deliver(ctx, to, octets)
 }
 
 // addressee is where an answer goes.
@@ -118,75 +143,68 @@ func (p *Provider) refuse(w http.ResponseWriter, r *http.Request, req identity.A
 
 // success writes a Response with an assertion: one that is encrypted is signed
 // first, as a document of its own, and the Response afterwards (SAML Core 6.2).
-func (p *Provider) success(to addressee, a identity.Assertion) ([]byte, error) {
-	signAssertion, signResponse := to.party.signs()
-	if !signAssertion && !signResponse {
-		return nil, errors.New("the configuration forbids every signature")
-	}
-	encryptTo, err := to.party.encryption()
-	if err != nil {
-		return nil, err
-	}
-	key, err := p.signer(to.party)
-	if err != nil {
-		return nil, err
-	}
-	w, err := p.openResponse(to, signResponse)
+func (p *Provider) success(to addressee, a identity.Assertion, how protection) ([]byte, error) {
+	w, err := p.openResponse(to, a.Consent, how.response)
 	if err != nil {
 		return nil, err
 	}
 	status{top: saml.StatusSuccess}.write(w)
-	if encryptTo == nil {
-		if err := p.assertion(w, to, a, signAssertion); err != nil {
+	if how.encrypt == nil {
+		if err := p.assertion(w, to, a, how); err != nil {
 			return nil, err
 		}
 	} else {
-		plain, err := p.assertionAlone(to, a, key, signAssertion)
+		plain, err := p.assertionAlone(to, a, how)
 		if err != nil {
 			return nil, err
 		}
 		w.Open("saml:EncryptedAssertion")
-		w.EncryptedData(plain, *encryptTo, p.cfg.Rand)
+		w.EncryptedData(plain, *how.encrypt, p.cfg.Rand)
 		w.Close()
 	}
 	w.Close()
-	if encryptTo != nil && !signResponse { // the signature is inside, and encrypted
+	if how.encrypt != nil && !how.response { // the signature is inside, and encrypted
 		return w.Bytes()
 	}
-	return w.Sign(key)
+	return w.Sign(how.key)
 }
 
 // assertionAlone writes the assertion as a document.
-func (p *Provider) assertionAlone(to addressee, a identity.Assertion, key certs.Key, sign bool) ([]byte, error) {
+func (p *Provider) assertionAlone(to addressee, a identity.Assertion, how protection) ([]byte, error) {
 	w := xmlsec.NewWriter()
-	if err := p.assertion(w, to, a, sign); err != nil {
+	if err := p.assertion(w, to, a, how); err != nil {
 		return nil, err
 	}
-	if sign {
-		return w.Sign(key)
+	if how.assertion {
+		return w.Sign(how.key)
 	}
 	return w.Bytes()
 }
 
 // failure writes a Response without an assertion (SAML Profiles 4.1.4.2). It is
-// always signed, whatever the rule for assertions, so that nobody else can end a
-// person's login in our name.
+// signed, whatever the rule for assertions, so that nobody else can end a
+// person's login in our name; save where the reason is that there is no
+// signature that the service provider would verify.
 func (p *Provider) failure(to addressee, s status) ([]byte, error) {
 	key, err := p.signer(to.party)
-	if err != nil {
+	signed := err == nil
+	if !signed && identity.CodeOf(err) != "sp.algorithm" {
 		return nil, err
 	}
-	w, err := p.openResponse(to, true)
+	w, err := p.openResponse(to, "", signed)
 	if err != nil {
 		return nil, err
 	}
 	s.write(w)
 	w.Close()
+	if !signed {
+		return w.Bytes()
+	}
 	return w.Sign(key)
 }
 
 // openResponse writes a samlp:Response up to its Status (SAML Core 3.2.2).
-func (p *Provider) openResponse(to addressee, sign bool) (*xmlsec.Writer, error) {
+func (p *Provider) openResponse(to addressee, consent string, sign bool) (*xmlsec.Writer, error) {
 	id, err := identity.NewMessageID(p.cfg.Rand)
 	if err != nil {
 		return nil, err
@@ -197,6 +215,7 @@ func (p *Provider) openResponse(to addressee, sign bool) (*xmlsec.Writer, error)
 		"Version", "2.0",
 		"IssueInstant", xmlsec.FormatTime(to.now),
 		"Destination", to.state.ACS,
+		"Consent", consent,
 		"InResponseTo", to.state.InResponseTo)
 	w.Element("saml:Issuer", string(p.issuer(to.party)))
 	if sign {

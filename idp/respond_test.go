@@ -241,7 +241,7 @@ func TestWhatIsSigned(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, nil, nil)
 		w.party.Sign = identity.SignRule{Assertion: identity.Off, Response: identity.Off}
-		if got := w.send(byRedirect(t, authnRequest, "", nil)); got.codes() != "Responder" || bytes.Contains(got.response, []byte("Assertion>")) {
+		if got := w.send(byRedirect(t, authnRequest, "", nil)); got.codes() != "Responder/AuthnFailed" || bytes.Contains(got.response, []byte("Assertion>")) {
 			t.Errorf("got %s\n%s", got.codes(), got.response)
 		}
 	})
@@ -291,11 +291,11 @@ func TestEncryption(t *testing.T) {
 		"transport alone":     {listing(xmlsec.AlgRSAOAEP), 0, xmlsec.AlgAES256GCM, xmlsec.AlgRSAOAEP, "Success"},
 		"CBC alone":           {listing(xmlsec.AlgAES128CBC), 0, "", "", "Success"},
 		"RSA 1.5 alone":       {listing(rsa15), 0, "", "", "Success"},
-		"CBC, but required":   {listing(xmlsec.AlgAES128CBC), identity.Required, "", "", "Responder"},
+		"CBC, but required":   {listing(xmlsec.AlgAES128CBC), identity.Required, "", "", "Responder/AuthnFailed"},
 		"switched off":        {listing(), identity.Never, "", "", "Success"},
 		"required":            {listing(), identity.Required, xmlsec.AlgAES256GCM, xmlsec.AlgRSAOAEPMGF1P, "Success"},
 		"no key":              {nil, 0, "", "", "Success"},
-		"no key, required":    {nil, identity.Required, "", "", "Responder"},
+		"no key, required":    {nil, identity.Required, "", "", "Responder/AuthnFailed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

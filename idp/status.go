@@ -16,11 +16,12 @@ type status struct {
 // statusOf translates a refusal. Where the specification has a status code for
 // just this refusal, our code decides; else the kind.
 func statusOf(e *identity.Error, requestID string) status {
-	s := status{message: e.Msg + " (" + string(e.Code)}
+	tail := " (" + string(e.Code)
 	if requestID != "" {
-		s.message += ", request " + requestID
+		tail += ", request " + requestID
 	}
-	s.message += ")"
+	tail += ")"
+	s := status{message: shortened(e.Msg, maxString-len(tail)) + tail}
 	s.top, s.second = statusCodes(e)
 	return s
 }
