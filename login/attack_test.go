@@ -130,6 +130,12 @@ func TestAttackLogoutCSRF(t *testing.T) {
 	if p := b.do(form); p.status != http.StatusForbidden {
 		t.Errorf("got %d", p.status)
 	}
+	// An old browser or a stripping proxy, and a sibling page that can post here.
+	for name, proof := range map[string]string{"no proof": "", "somebody else's": strings.Repeat("0", 32)} {
+		if p := b.post("/logout", url.Values{"proof": {proof}}); p.status != http.StatusForbidden || proofField.FindString(p.body) == "" {
+			t.Errorf("%s: got %d, want a page that asks again: %s", name, p.status, p.body)
+		}
+	}
 	if got := b.ask(identity.AuthnRequest{IsPassive: true}).answer(t); got.Assertion == nil {
 		t.Errorf("the session is gone: %+v", got)
 	}

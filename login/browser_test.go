@@ -161,6 +161,19 @@ func (b *browser) signIn(p page, name, pass string) page {
 	return b.follow(b.post("/login", url.Values{"t": {t}, "identifier": {name}, "password": {pass}}))
 }
 
+var proofField = regexp.MustCompile(`name="proof" value="([^"]+)"`)
+
+// signOut presses the button of the page that asks, and goes on to what follows.
+func (b *browser) signOut() page {
+	b.w.tb.Helper()
+	p := b.get("/logout")
+	m := proofField.FindStringSubmatch(p.body)
+	if m == nil {
+		b.w.tb.Fatalf("the page does not offer to sign out: %d %s", p.status, p.body)
+	}
+	return b.follow(b.post("/logout", url.Values{"proof": {m[1]}}))
+}
+
 func (b *browser) cookie(name string) string {
 	b.w.tb.Helper()
 	u, err := url.Parse(b.w.server.URL)

@@ -24,8 +24,8 @@ func TestLogout(t *testing.T) {
 		t.Errorf("GET ended the session or does not say whose it is: %s", p.body)
 	}
 	token := b.cookie("samlet_session")
-	p := b.post("/logout", nil)
-	if p.status != http.StatusOK || !strings.Contains(p.body, "Wiki") {
+	p := b.signOut()
+	if p.status != http.StatusOK || !strings.Contains(p.body, "Wiki</bdi> <span>Does not support it") {
 		t.Errorf("the page does not say who may still know the person: %d %s", p.status, p.body)
 	}
 	if b.cookie("samlet_session") != "" || len(w.sessionsOf(rec.ID)) != 0 {
@@ -33,8 +33,8 @@ func TestLogout(t *testing.T) {
 	}
 	b.setCookie("samlet_session", token)
 	b.ask(identity.AuthnRequest{}).ticket(t)
-	if got := w.events()[0]; got != "session.ended" {
-		t.Errorf("latest event: got %q", got)
+	if diff := cmp.Diff([]string{"logout.told", "session.ended"}, w.events()[:2]); diff != "" {
+		t.Errorf("latest events (-want +got):\n%s", diff)
 	}
 	if p := b.post("/logout", nil); p.status != http.StatusOK {
 		t.Errorf("a second time: %d", p.status)
@@ -51,7 +51,7 @@ func TestSignedOutBeforeTheEnd(t *testing.T) {
 	b.post("/login", url.Values{"t": {tk}, "identifier": {"ada"}})
 	done := b.post("/login", url.Values{"t": {tk}, "password": {goodPass}})
 	name, value := b.cookieLike("samlet_browser_")
-	b.post("/logout", nil)
+	b.signOut()
 	if left, _ := b.cookieLike("samlet_browser_"); left != "" {
 		t.Errorf("signing out left %s", left)
 	}
@@ -109,13 +109,13 @@ func TestJournalOutlivesItsSessions(t *testing.T) {
 	b := w.newBrowser()
 	b.signIn(b.ask(identity.AuthnRequest{}), "ada", goodPass).answer(t)
 	b.ask(identity.AuthnRequest{}).answer(t)
-	b.post("/logout", nil)
+	b.signOut()
 	if err := w.auth.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	got := w.events()
 	slices.Sort(got)
-	if diff := cmp.Diff([]string{"assertion.issued", "assertion.issued", "login.succeeded", "session.ended"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"assertion.issued", "assertion.issued", "login.succeeded", "logout.told", "session.ended"}, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }

@@ -60,6 +60,8 @@ type setup struct {
 	lifetimes   login.Lifetimes
 	connections []identity.Connection
 	wrap        func(store.Store) store.Store
+	down        *downstream
+	patience    time.Duration // LogoutTimeout
 }
 
 func newWorld(tb testing.TB, s setup) *world {
@@ -85,6 +87,9 @@ func newWorld(tb testing.TB, s setup) *world {
 	cfg := login.Config{
 		Store: db, Web: edge, RelyingParty: w.party, Sessions: s.lifetimes, Now: w.now, Rand: rand.Reader, Log: log,
 		ClientIP: func(r *http.Request) string { return r.Header.Get("Test-Address") },
+	}
+	if s.down != nil {
+		cfg.Downstream, cfg.LogoutTimeout = func() login.Downstream { return s.down }, s.patience
 	}
 	if s.wrap != nil {
 		cfg.Store = s.wrap(db)
