@@ -32,14 +32,7 @@ func Mellon(t testing.TB, o SPOptions) *SP {
 	put(t, dir, "cert.pem", k.certPEM)
 	put(t, dir, "idp.xml", o.narrowed(t))
 
-	script, err := os.ReadFile(testdata(t, "mellon", "show.py"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	show := put(t, dir, "show", append([]byte("#!"+python+"\n"), script...))
-	if err := os.Chmod(show, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	showPage(t, dir, python, testdata(t, "mellon", "show.py"))
 
 	sp := &SP{Name: name}
 	base, end := serve(t, hostMellon, "/", func(addr string) command {
@@ -62,7 +55,7 @@ func Mellon(t testing.TB, o SPOptions) *SP {
 		}
 	})
 	sp.URL, sp.end = base, end
-	sp.WhoURL = base + "/who"
+	sp.WhoURL, sp.SecretURL = base+"/who", base+"/secret"
 	sp.LogoutURL = base + "/mellon/logout?ReturnTo=" + base + "/loggedout"
 	sp.LoginURL = base + "/mellon/login?ReturnTo=" + base + "/secret"
 	if o.IsPassive {
@@ -70,6 +63,19 @@ func Mellon(t testing.TB, o SPOptions) *SP {
 	}
 	sp.Metadata = fetch(t, sp.EntityID)
 	return sp
+}
+
+// showPage puts a CGI program into the folder, as "show".
+func showPage(t testing.TB, dir, python, source string) {
+	t.Helper()
+	script, err := os.ReadFile(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	show := put(t, dir, "show", append([]byte("#!"+python+"\n"), script...))
+	if err := os.Chmod(show, 0o700); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func render(t testing.TB, tmpl *template.Template, data any) []byte {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -21,6 +22,9 @@ const (
 
 // URI is the whole of it, for templates.
 func (b Binding) URI() string { return string(b) }
+
+// Short is the last word of the URI without HTTP, for paths.
+func (b Binding) Short() string { return strings.TrimPrefix(b.String(), "HTTP-") }
 
 // String is the last word of the URI, for the names of tests.
 func (b Binding) String() string {
@@ -67,6 +71,7 @@ type SP struct {
 	LoginURL  string // starts a login and ends at a page that ReadLogin reads
 	LogoutURL string // starts a logout for whoever is signed in; ends at a page that ReadLogout reads
 	WhoURL    string // tells who is signed in, and starts nothing
+	SecretURL string // the same for people who are; others it sends to sign in. Only where ECP can be
 	Metadata  []byte // as the software itself publishes it
 	ACS       string
 
@@ -204,6 +209,11 @@ func SPs() []SPKind {
 			Name: "SimpleSAMLphp", Start: SimpleSAMLphpSP, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true,
 			SignRequests: true, EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true,
 			LogoutAsks: front, LogoutAnswers: front, LogoutTakes: all,
+		},
+		{
+			Name: "Shibboleth", Start: Shibboleth, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true,
+			SignRequests: true, EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true, ECP: true, ECDSA: true,
+			LogoutAsks: all, LogoutAnswers: front, LogoutTakes: all,
 		},
 		{
 			Name: "python3-saml", Start: OneLogin, WantResponseSigned: true, ForceAuthn: true, IsPassive: true, NameIDFormat: true, SignRequests: true,
