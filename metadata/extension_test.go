@@ -88,3 +88,45 @@ func TestRegistrationInfo(t *testing.T) {
 		t.Errorf("an instant that is none: got %v, want md.value", err)
 	}
 }
+
+// TestURIsOfPeers: a blank entityID names nobody; one that is no absolute URI is
+// told of, since applications that everybody uses have such, and a format of that
+// sort means nothing (SAML Core 1.3.2).
+func TestURIsOfPeers(t *testing.T) {
+	t.Parallel()
+	const own, format = `entityID="https://peer.example.test/saml"`, `<md:NameIDFormat>`
+	formats := format + string(identity.FormatEmail) + `</md:NameIDFormat>` + format + `persistent</md:NameIDFormat>` + format + ` </md:NameIDFormat>`
+	for name, tc := range map[string]struct {
+		file     []byte
+		code     identity.Code
+		findings int
+	}{
+		"a URL":                 {sp(oneACS), "", 0},
+		"a URN":                 {sp(oneACS, own, `entityID="urn:amazon:webservices"`), "", 0},
+		"a host name":           {sp(oneACS, own, `entityID="google.com"`), "", 1},
+		"a blank within":        {sp(oneACS, own, `entityID="https://peer.example.test/a b"`), "", 1},
+		"blank":                 {sp(oneACS, own, `entityID="  "`), "md.entity_id", 0},
+		"empty":                 {sp(oneACS, own, `entityID=""`), "md.entity_id", 0},
+		"formats, one a word":   {sp(formats + oneACS), "", 1},
+		"formats and host name": {sp(formats+oneACS, own, `entityID="google.com"`), "", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, err := parse(tc.file, metadata.RoleSP)
+			if identity.CodeOf(err) != tc.code {
+				t.Fatalf("got %v, want %q", err, tc.code)
+			}
+			if err != nil {
+				return
+			}
+			if len(e.Findings) != tc.findings {
+				t.Errorf("got findings %q, want %d", e.Findings, tc.findings)
+			}
+			for _, f := range e.SP.NameIDFormats {
+				if f != identity.FormatEmail {
+					t.Errorf("got the format %q", f)
+				}
+			}
+		})
+	}
+}

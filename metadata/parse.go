@@ -5,8 +5,10 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/internal/xmlsec"
@@ -227,7 +229,7 @@ func (r *reader) checkTerms() error {
 
 func (r *reader) entity(el *xmlsec.Element) error {
 	id := el.Attr("entityID")
-	if id == "" || len(id) > maxEntityID {
+	if strings.TrimSpace(id) == "" || len(id) > maxEntityID {
 		return refuse("md.entity_id", fmt.Sprintf("The metadata has no entityID of 1 to %d characters.", maxEntityID))
 	}
 	if r.o.EntityID != "" && id != string(r.o.EntityID) {
@@ -235,6 +237,10 @@ func (r *reader) entity(el *xmlsec.Element) error {
 			Kind: identity.KindInvalid, Code: "md.entity_id", Who: identity.WhoOperator,
 			Msg: "The metadata describes another entity than the one that is wanted.", Seen: id, Expected: string(r.o.EntityID),
 		}
+	}
+	if !absolute(id) {
+		// Core 1.3.2 wants a URI; well-known applications have host names.
+		r.finding("The entityID %q is no absolute URI.", id)
 	}
 	r.e.EntityID = identity.EntityID(id)
 	if err := r.terms(el); err != nil {
@@ -295,6 +301,12 @@ func roleElement(el *xmlsec.Element, local string) (supported *xmlsec.Element, o
 		others = true
 	}
 	return nil, others
+}
+
+// absolute reports whether s is an absolute URI (SAML Core 1.3.2).
+func absolute(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.IsAbs() && !strings.ContainsFunc(s, unicode.IsSpace)
 }
 
 // refuse makes the error of metadata that cannot be used.

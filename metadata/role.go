@@ -106,7 +106,10 @@ func (r *reader) role(entity, el *xmlsec.Element) (Role, error) {
 		if err != nil {
 			return Role{}, err
 		}
-		if s != "" {
+		switch {
+		case s != "" && !absolute(s):
+			r.finding("The NameIDFormat %q was passed over because it is no absolute URI.", s)
+		case s != "":
 			role.NameIDFormats = append(role.NameIDFormats, identity.Format(s))
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,8 +32,9 @@ type IDPConfig struct {
 	Encryption              []certs.Key
 	NameIDFormats           []identity.Format // nil: DefaultNameIDFormats
 	WantAuthnRequestsSigned bool
-	DisplayName             string // for people, in English
-	ErrorURL                string
+	DisplayName             string   // for people, in English
+	Logo                    string   // https or data URI of an image, for people
+	ErrorURL                string   // https
 	Scopes                  []string // shibmd:Scope; what follows the '@' of scoped attributes
 	Contacts                []Contact
 	ValidFor                time.Duration // zero: DefaultValidFor
@@ -101,11 +104,14 @@ func WriteIDP(cfg IDPConfig) ([]byte, error) {
 	if len(cfg.SSO) == 0 || len(cfg.Signing) == 0 {
 		return nil, errors.New("metadata: IDPConfig needs SSO and Signing")
 	}
+	if !blankOr(cfg.Logo, "https", "data") || !blankOr(cfg.ErrorURL, "https") {
+		return nil, errors.New("metadata: Logo is an https or data URI, and ErrorURL an https URL")
+	}
 	w := xmlsec.NewWriter()
 	d.open(w)
 	w.Open("md:IDPSSODescriptor", "protocolSupportEnumeration", xmlsec.NSProtocol,
 		"WantAuthnRequestsSigned", boolean(cfg.WantAuthnRequestsSigned), "errorURL", cfg.ErrorURL)
-	d.roleExtensions(w, cfg.Scopes)
+	d.roleExtensions(w, cfg.Logo, cfg.Scopes)
 	d.common(w)
 	for _, e := range cfg.SSO {
 		writeEndpoint(w, "md:SingleSignOnService", e)
@@ -131,7 +137,7 @@ func WriteSP(cfg SPConfig) ([]byte, error) {
 	d.open(w)
 	w.Open("md:SPSSODescriptor", "protocolSupportEnumeration", xmlsec.NSProtocol,
 		"AuthnRequestsSigned", boolean(cfg.AuthnRequestsSigned), "WantAssertionsSigned", boolean(cfg.WantAssertionsSigned))
-	d.roleExtensions(w, nil)
+	d.roleExtensions(w, "", nil)
 	d.common(w)
 	for _, e := range cfg.ACS {
 		writeEndpoint(w, "md:AssertionConsumerService", e.Endpoint, "index", strconv.Itoa(e.Index), "isDefault", switched(e.IsDefault))
@@ -200,17 +206,26 @@ func (d *descriptor) close(w *xmlsec.Writer) ([]byte, error) {
 	return doc, nil
 }
 
-func (d *descriptor) roleExtensions(w *xmlsec.Writer, scopes []string) {
-	if d.displayName == "" && len(scopes) == 0 {
+// The size in which a logo is to be shown (SAML Metadata Extensions for Login and
+// Discovery User Interface 2.1.5): what discovery pages have room for.
+const logoWidth, logoHeight = "80", "60"
+
+func (d *descriptor) roleExtensions(w *xmlsec.Writer, logo string, scopes []string) {
+	if d.displayName == "" && logo == "" && len(scopes) == 0 {
 		return
 	}
 	w.Open("md:Extensions")
 	for _, s := range scopes {
 		w.Element("shibmd:Scope", s, "regexp", "false")
 	}
-	if d.displayName != "" {
+	if d.displayName != "" || logo != "" {
 		w.Open("mdui:UIInfo")
-		w.Element("mdui:DisplayName", d.displayName, "xml:lang", "en")
+		if d.displayName != "" {
+			w.Element("mdui:DisplayName", d.displayName, "xml:lang", "en")
+		}
+		if logo != "" {
+			w.Element("mdui:Logo", logo, "width", logoWidth, "height", logoHeight)
+		}
 		w.Close()
 	}
 	w.Close()
@@ -236,6 +251,12 @@ func (d *descriptor) common(w *xmlsec.Writer) {
 	for _, f := range d.formats {
 		w.Element("md:NameIDFormat", string(f))
 	}
+}
+
+// blankOr reports whether s is empty or a URI of one of the schemes.
+func blankOr(s string, schemes ...string) bool {
+	u, err := url.Parse(s)
+	return s == "" || err == nil && slices.Contains(schemes, u.Scheme) && (u.Host != "" || u.Scheme == "data")
 }
 
 func openKey(w *xmlsec.Writer, k certs.Key) {

@@ -33,7 +33,7 @@ func idpConfig() metadata.IDPConfig {
 		},
 		SLO:     []metadata.Endpoint{{Binding: identity.BindingRedirect, Location: "https://login.example.test/saml/slo", ResponseLocation: "https://login.example.test/saml/slo/done"}},
 		Signing: []certs.Key{sign, key("next"), key("ecdsa")}, WantAuthnRequestsSigned: true,
-		DisplayName: hostile, ErrorURL: "https://login.example.test/help", Scopes: []string{"example.test"},
+		DisplayName: hostile, Logo: "https://login.example.test/logo.png", ErrorURL: "https://login.example.test/help", Scopes: []string{"example.test"},
 		Contacts: []metadata.Contact{{Type: "support", Company: "Example", GivenName: "Help", SurName: "Desk", Emails: []string{"sso@example.test"}, Phones: []string{"+1"}}, {Emails: []string{"a@example.test"}}},
 		Now:      now, SignWith: &sign,
 	}
@@ -58,7 +58,9 @@ func spConfig() metadata.SPConfig {
 func TestWriteIsValid(t *testing.T) {
 	t.Parallel()
 	bareIDP, bareSP := idpConfig(), spConfig()
-	bareIDP.SLO, bareIDP.DisplayName, bareIDP.Scopes, bareIDP.Contacts, bareIDP.ErrorURL = nil, "", nil, nil, ""
+	bareIDP.SLO, bareIDP.DisplayName, bareIDP.Logo, bareIDP.Scopes, bareIDP.Contacts, bareIDP.ErrorURL = nil, "", "", nil, nil, ""
+	logoAlone := idpConfig()
+	logoAlone.DisplayName, logoAlone.Scopes, logoAlone.Logo = "", nil, "data:image/png;base64,iVBORw0KGgo="
 	bareSP.SLO, bareSP.Signing, bareSP.Encryption, bareSP.Requested, bareSP.DisplayName, bareSP.Contacts = nil, nil, nil, nil, "", nil
 	unsigned, ecdsa := idpConfig(), spConfig()
 	k := key("ecdsa")
@@ -75,6 +77,7 @@ func TestWriteIsValid(t *testing.T) {
 		{"IdP", func() ([]byte, error) { return metadata.WriteIDP(idpConfig()) }, "signer"},
 		{"IdP with an encryption key", func() ([]byte, error) { return metadata.WriteIDP(withEncryption) }, "signer"},
 		{"IdP at its least", func() ([]byte, error) { return metadata.WriteIDP(bareIDP) }, "signer"},
+		{"IdP with a logo alone", func() ([]byte, error) { return metadata.WriteIDP(logoAlone) }, "signer"},
 		{"IdP unsigned", func() ([]byte, error) { return metadata.WriteIDP(unsigned) }, ""},
 		{"SP", func() ([]byte, error) { return metadata.WriteSP(spConfig()) }, "signer"},
 		{"SP without a name", func() ([]byte, error) { return metadata.WriteSP(withoutName) }, "signer"},
@@ -135,6 +138,9 @@ func TestWriteRoundTrip(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if want := `<mdui:Logo height="60" width="80">` + cfg.Logo + `</mdui:Logo>`; !strings.Contains(string(doc), want) {
+		t.Errorf("no %s in\n%s", want, doc)
 	}
 	if len(e.IDP.Encryption) != 0 {
 		t.Error("an encryption key is published that nobody configured")
@@ -262,6 +268,10 @@ func TestWriteRefuses(t *testing.T) {
 		"no keys":          func(c *metadata.IDPConfig) { c.Signing = nil },
 		"no clock":         func(c *metadata.IDPConfig) { c.Now = nil },
 		"a second's worth": func(c *metadata.IDPConfig) { c.ValidFor = time.Second },
+		"a logo by http":   func(c *metadata.IDPConfig) { c.Logo = "http://login.example.test/logo.png" },
+		"a logo of script": func(c *metadata.IDPConfig) { c.Logo = "javascript:alert(1)" },
+		"help by http":     func(c *metadata.IDPConfig) { c.ErrorURL = "http://login.example.test/help" },
+		"help without URL": func(c *metadata.IDPConfig) { c.ErrorURL = "help" },
 		"a NUL in a name":  func(c *metadata.IDPConfig) { c.DisplayName = "x\x00" },
 		"a key that cannot sign": func(c *metadata.IDPConfig) {
 			k := key("encryption")
