@@ -101,8 +101,9 @@ type Error struct {
 	Action   Link   // where to go next; an empty URL leaves it out
 	Code     string // slug of the error catalogue
 	Status   int    // HTTP status, shown folded with the details
-	Seen     string // what came in
-	Expected string // what should have
+	Seen     Marked // what came in
+	Expected Marked // what should have
+	Open     bool   // shows the details unfolded, for whoever is to repair it
 }
 
 // SignOut asks for confirmation, since a bare GET never ends a session.

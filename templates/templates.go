@@ -88,6 +88,7 @@ func every() []Page {
 	return []Page{
 		SignIn{}, Password{}, Choose{}, Consent{}, Consents{SignedIn: true}, AutoPost{URL: somewhere}, Forward{URL: somewhere},
 		Error{}, SignOut{}, SigningOut{}, SignedOut{}, Heard{}, Test{SignedIn: true}, Home{},
+		Vendor{Keys: []VendorKey{{}}}, AttributeReference{Attributes: []VendorAttribute{{}}},
 	}
 }
 

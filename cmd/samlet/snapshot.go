@@ -42,6 +42,9 @@ type connection struct {
 	config   ConnectionConfig
 }
 
+// allowsSHA1 reports whether SHA-1 is accepted of this upstream.
+func (c connection) allowsSHA1() bool { return slices.Contains(c.config.Require.WeakAlgorithms, "sha1") }
+
 // loadSnapshot reads the configuration at path and all it refers to. It uses no
 // network: metadata that is known by a URL comes from the copy of an earlier
 // fetch, and is left out if there is none.

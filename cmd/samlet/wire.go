@@ -28,11 +28,12 @@ import (
 
 // The named seams between the rooms, and who stands in them.
 var (
-	_ idp.Authenticator = (*login.Authenticator)(nil)
-	_ login.Upstream    = (*broker.Broker)(nil)
-	_ login.Downstream  = (*idp.Provider)(nil)
-	_ login.Method      = (*password.Method)(nil)
-	_ broker.Connector  = (*sp.Connector)(nil)
+	_ idp.Authenticator       = (*login.Authenticator)(nil)
+	_ idp.DirectAuthenticator = (*login.Authenticator)(nil)
+	_ login.Upstream          = (*broker.Broker)(nil)
+	_ login.Downstream        = (*idp.Provider)(nil)
+	_ login.Method            = (*password.Method)(nil)
+	_ broker.Connector        = (*sp.Connector)(nil)
 )
 
 // Our paths for the service provider role, below the base URL.
@@ -138,7 +139,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 			RequireSignedAssertion: c.config.Require.SignedAssertion,
 			RequireSignedResponse:  c.config.Require.SignedResponse,
 			SignRequests:           switchOf(c.config.SignRequests),
-			AllowSHA1:              slices.Contains(c.config.Require.WeakAlgorithms, "sha1"),
+			AllowSHA1:              c.allowsSHA1(),
 			AllowCBC:               slices.Contains(c.config.Require.WeakAlgorithms, "aes-cbc"),
 			DisplayName:            cfg.IDP.DisplayName,
 			Skew:                   time.Duration(c.config.Require.MaxClockSkew),
@@ -199,9 +200,13 @@ func (h *house) buildIDP(sh *shared, site *web.Web, parties *directory) (*idp.Pr
 	if mail := cfg.IDP.Metadata.ContactEmail; mail != "" {
 		settings.Contacts = []metadata.Contact{{Type: "technical", Emails: []string{mail}}}
 	}
+	var direct idp.DirectAuthenticator // nobody may, unless somebody is let
+	if slices.ContainsFunc(snap.Parties, func(p party) bool { return p.ECP && !p.Disabled }) {
+		direct = h.login
+	}
 	return idp.New(idp.Config{
 		EntityID: identity.EntityID(cfg.IDP.EntityID), BaseURL: cfg.Server.BaseURL, Party: parties.party, PartyByID: parties.partyByID, Authenticator: h.login,
-		Store: sh.store, Keys: snap.Keys, Catalogue: snap.Catalogue, Web: site, Log: sh.log, RequireSignedRequests: cfg.IDP.WantAuthnRequestsSigned,
+		Direct: direct, Store: sh.store, Keys: snap.Keys, Catalogue: snap.Catalogue, Web: site, Log: sh.log, RequireSignedRequests: cfg.IDP.WantAuthnRequestsSigned,
 		Metadata: settings, Skew: time.Duration(cfg.IDP.MaxClockSkew), HTTP: h.outbound,
 		Now: sh.now, Rand: sh.rand,
 	})

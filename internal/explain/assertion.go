@@ -19,7 +19,6 @@ func (j *judge) assertion(r *Report, a *xmlsec.Element, out outer) {
 	}
 	read, signed := j.verify(r, a, idp, true)
 	j.assertionSigned(r, a, signed, out)
-	r.element = read
 	j.common(r, read, true, 0)
 	audiences := j.audienceOf(out)
 	j.subject(r, read, out)

@@ -72,7 +72,6 @@ func (j *judge) backAndForth(r *Report, e *xmlsec.Element, maxAge time.Duration)
 	j.form(r, e, idp)
 	sender = j.issuer(r, e, anybody, idp)
 	read, inXML := j.verify(r, e, sender, idp)
-	r.element = read
 	overQuery := j.verifyQuery(r, sender, idp)
 	signed := overQuery || inXML && j.message.SAML.Binding != identity.BindingRedirect
 	browser := j.message.SAML.Binding == identity.BindingRedirect || j.message.SAML.Binding == identity.BindingPOST
@@ -96,7 +95,6 @@ func (j *judge) artifactResolve(r *Report, e *xmlsec.Element) {
 	j.form(r, e, idp)
 	sender = j.issuer(r, e, anybody, idp)
 	read, signed := j.verify(r, e, sender, idp)
-	r.element = read
 	if signed {
 		r.pass("signature_required", "It is signed.")
 	} else {
@@ -150,7 +148,7 @@ func (j *judge) artifactResponse(r *Report, e *xmlsec.Element) {
 }
 
 // envelope judges SOAP around a message.
-func (j *judge) envelope(r *Report, e *xmlsec.Element) {
+func (j *judge) envelope(r *Report) {
 	env, err := binding.ParseSOAP(j.message.SAML.XML)
 	if err != nil {
 		r.failed("content", err, identity.WhoVendor)

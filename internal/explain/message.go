@@ -75,7 +75,7 @@ func (j *judge) element(r *Report, e *xmlsec.Element) {
 		j.kind(r, "", "an ArtifactResponse: the message that an artifact stood for")
 		j.artifactResponse(r, e)
 	case e.Is(xmlsec.NSSOAP11, "Envelope"):
-		j.envelope(r, e)
+		j.envelope(r)
 	case e.Is(xmlsec.NSMetadata, "EntityDescriptor"), e.Is(xmlsec.NSMetadata, "EntitiesDescriptor"):
 		j.kind(r, "", "metadata")
 		j.metadata(r, e)

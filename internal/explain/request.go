@@ -17,7 +17,6 @@ func (j *judge) authnRequest(r *Report, e *xmlsec.Element) {
 	sp := j.issuer(r, e, isSP, false)
 	receivers := j.others(sp, isIDP)
 	e, inXML := j.verify(r, e, sp, false)
-	r.element = e
 	overQuery := j.verifyQuery(r, sp, false)
 	signed := overQuery || inXML && j.message.SAML.Binding != identity.BindingRedirect
 	j.requestSigned(r, sp, receivers, signed)

@@ -32,7 +32,6 @@ func (j *judge) response(r *Report, e *xmlsec.Element) {
 			Seen: plural(n), Expected: "one assertion", Who: whose(idp, true), Code: "up.several_assertions"})
 	}
 	read, signed := j.verify(r, e, idp, true)
-	r.element = e // what came, for display; what is judged is what was signed
 	j.responseSigned(r, e, signed)
 	var endpoints []string
 	for _, sp := range j.others(idp, isSP) {

@@ -109,8 +109,9 @@ func (w *Web) show(rw http.ResponseWriter, r *http.Request, status int, e *ident
 	}
 	page := templates.Error{
 		Title: title(e.Code, status), Message: e.Msg, Advice: advice(e.Who), Code: string(e.Code), Status: status,
-		Seen: e.Seen, Expected: e.Expected,
+		Open: e.Who != identity.WhoUser && e.Expected != "",
 	}
+	page.Seen, page.Expected = compared(e)
 	switch back, ok := LocalPath(e.Back); {
 	case ok:
 		page.Action = templates.Link{Label: "Try another way", URL: back}
@@ -120,6 +121,28 @@ func (w *Web) show(rw http.ResponseWriter, r *http.Request, status int, e *ident
 	if err := w.Render(rw, r, status, page, RenderOptions{}); err != nil {
 		http.Error(rw, "Something went wrong on our side. Request ID: "+RequestID(r.Context()), http.StatusInternalServerError)
 	}
+}
+
+// compared marks where what was seen differs from what was expected: of several
+// alternatives, which our sentences part by " or ", from the one that is most
+// like it.
+func compared(e *identity.Error) (seen, expected templates.Marked) {
+	const or = " or "
+	best, from, most := "", 0, 0
+	at := 0
+	for one := range strings.SplitSeq(e.Expected, or) {
+		m, _ := templates.Compare(e.Seen, one)
+		if like := len(m.Head) + len(m.Tail); m != templates.Plain(e.Seen) && like > most {
+			best, from, most = one, at, like
+		}
+		at += len(one) + len(or)
+	}
+	if most == 0 {
+		return templates.Plain(e.Seen), templates.Plain(e.Expected)
+	}
+	seen, expected = templates.Compare(e.Seen, best)
+	expected.Head, expected.Tail = e.Expected[:from]+expected.Head, expected.Tail+e.Expected[from+len(best):]
+	return seen, expected
 }
 
 // title heads the page of a status.

@@ -39,6 +39,7 @@ func Samples() []Sample {
 }
 
 func usual() []Sample {
+	seen, expected := templates.Compare("https://login.example.test/saml/sp/acme", "https://login.example.test/saml/sp/acme-entra/metadata")
 	connections := []templates.Connection{{ID: "acme-entra", Name: "Acme"}, {ID: "lake", Name: "Lake University"}}
 	return []Sample{
 		{Name: "signin", Page: templates.SignIn{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Connections: connections, Cancellable: true}},
@@ -60,7 +61,7 @@ func usual() []Sample {
 			Title: "We could not continue", Message: "Your organization’s sign-in answered for another application.",
 			Advice: "The people who run your organization’s sign-in can put this right. Send them the code and the request ID.",
 			Action: templates.Link{Label: "Get help", URL: "mailto:help@example.test"}, Code: "up.audience", Status: 400,
-			Seen: "https://login.example.test/saml/sp/acme", Expected: "https://login.example.test/saml/sp/acme-entra/metadata",
+			Seen: seen, Expected: expected, Open: true,
 		}},
 		{Name: "signout", Page: templates.SignOut{Action: "/logout", Proof: "p0", Account: "ada@example.test", Back: templates.Link{Label: "Stay signed in", URL: "/"}}},
 		{Name: "signingout", Page: signingOut("Acme App", "Wiki", "Time sheets", "Canteen")},
@@ -72,6 +73,8 @@ func usual() []Sample {
 		{Name: "heard", Page: templates.Heard{}},
 		{Name: "test", Page: usualTest()},
 		{Name: "test-problem", Page: templates.Test{SignIn: "/test/login", Problem: "The application refused the answer: its signature did not verify."}},
+		{Name: "vendor", Page: usualVendor()},
+		{Name: "attributes", Page: usualAttributes()},
 		{Name: "home", Page: templates.Home{EntityID: "http://localhost:8080/saml/metadata", Links: []templates.Link{
 			{Label: "Try a sign-in", URL: "/test", Text: "A built-in application that shows what it learns about you."},
 			{Label: "Metadata", URL: "/saml/metadata", Text: "What an application needs to know about this identity provider."},
@@ -96,6 +99,8 @@ func empty() []Sample {
 		{Name: "test-empty", Page: templates.Test{}},
 		{Name: "test-nothing-released", Page: templates.Test{SignedIn: true}},
 		{Name: "home-empty", Page: templates.Home{}},
+		{Name: "vendor-empty", Page: templates.Vendor{}},
+		{Name: "attributes-empty", Page: templates.AttributeReference{}},
 	}
 }
 
@@ -178,7 +183,7 @@ func Filled(s string) []Sample {
 		}},
 		{Name: "autopost", Page: templates.AutoPost{URL: "https://app.acme.test/?q=" + s, To: s, Form: url.Values{"SAMLResponse": {s, s}, "RelayState": {s}, s: {s}}}},
 		{Name: "forward", Page: templates.Forward{URL: "https://app.acme.test/?q=" + s, To: s}},
-		{Name: "error", Page: templates.Error{Title: s, Message: s, Advice: s, Action: link, Code: s, Status: 500, Seen: s, Expected: s}},
+		{Name: "error", Page: templates.Error{Title: s, Message: s, Advice: s, Action: link, Code: s, Status: 500, Seen: templates.Marked{Head: s, Differs: s, Tail: s}, Expected: templates.Plain(s)}},
 		{Name: "signout", Page: templates.SignOut{Action: "/logout?" + s, Proof: s, Account: s, Back: link}},
 		{Name: "signingout", Page: signingOut(s, s, s, s)},
 		{Name: "signedout", Page: templates.SignedOut{
@@ -188,6 +193,8 @@ func Filled(s string) []Sample {
 		{Name: "heard", Page: templates.Heard{Problem: s}},
 		{Name: "test", Page: filledTest(s)},
 		{Name: "home", Page: templates.Home{EntityID: s, Links: []templates.Link{link, link}}},
+		{Name: "vendor", Page: filledVendor(s)},
+		{Name: "attributes", Page: filledAttributes(s)},
 	}
 }
 
