@@ -120,8 +120,8 @@ func badEnvelope(seen, expected string, err error) error {
 	}
 }
 
-// actorNext is whoever receives the message (SOAP 1.1 section 4.2.2).
-const actorNext = "http://schemas.xmlsoap.org/soap/actor/next"
+// ActorNext is whoever receives the message (SOAP 1.1 section 4.2.2).
+const ActorNext = "http://schemas.xmlsoap.org/soap/actor/next"
 
 // Understands returns an error of KindInvalid with code
 // "binding.must_understand" if a header block that is meant for us must be
@@ -130,7 +130,7 @@ const actorNext = "http://schemas.xmlsoap.org/soap/actor/next"
 func (e Envelope) Understands(names ...string) error {
 	for _, h := range e.Headers {
 		actor := h.AttrNS(xmlsec.NSSOAP11, "actor")
-		forUs := actor == "" || actor == actorNext
+		forUs := actor == "" || actor == ActorNext
 		must := h.AttrNS(xmlsec.NSSOAP11, "mustUnderstand")
 		name := "{" + h.Space + "}" + h.Local
 		if !forUs || must == "" || must == "0" || slices.Contains(names, name) {

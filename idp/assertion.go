@@ -37,6 +37,7 @@ func (p *Provider) assertion(w *xmlsec.Writer, to addressee, a identity.Assertio
 		return err
 	}
 	writeConditions(w, to)
+	to.advice.write(w)
 	writeAuthnStatement(w, a)
 	p.writeAttributeStatement(w, a.Released)
 	w.Close()

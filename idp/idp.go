@@ -51,11 +51,14 @@ type Config struct {
 	// PartyByID returns the service provider of an id; else like Party.
 	PartyByID     func(context.Context, identity.RelyingPartyID) (Party, error)
 	Authenticator Authenticator
-	Store         store.Store // keeps messages that artifacts stand for
-	Keys          *certs.Ring
-	Catalogue     *identity.Catalogue
-	Web           *web.Web
-	Log           *slog.Logger
+	// Direct answers enhanced clients, which bring a name and a password (SAML
+	// Profiles 4.2). Nil serves none.
+	Direct    DirectAuthenticator
+	Store     store.Store // keeps messages that artifacts stand for
+	Keys      *certs.Ring
+	Catalogue *identity.Catalogue
+	Web       *web.Web
+	Log       *slog.Logger
 
 	// RequireSignedRequests refuses unsigned requests of every service provider
 	// and says so in the metadata (WantAuthnRequestsSigned).
@@ -136,6 +139,10 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.Handle("GET "+p.base+pathLogout, p.cfg.Web.Handle(p.singleLogout))
 	mux.Handle("POST "+p.base+pathLogout, p.cfg.Web.Handle(p.singleLogout))
 	mux.Handle("POST "+p.base+pathLogoutSOAP, p.cfg.Web.Handle(p.singleLogoutSOAP))
+	mux.Handle("POST "+p.base+pathArtifact, p.soap(p.resolveArtifact))
+	if p.cfg.Direct != nil {
+		mux.Handle("POST "+p.base+pathECP, p.soap(p.ecp))
+	}
 	mux.HandleFunc("GET "+p.base+pathMetadata, p.serveMetadata)
 	mux.HandleFunc("GET "+p.base+pathMetadata+"/{sp}", p.serveMetadataFor)
 }
@@ -143,5 +150,5 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 // CrossSitePosts returns the ServeMux patterns that take forms of other sites:
 // messages by the POST binding, which prove themselves.
 func (p *Provider) CrossSitePosts() []string {
-	return []string{"POST " + p.base + pathSSO, "POST " + p.base + pathLogout}
+	return []string{"POST " + p.base + pathSSO, "POST " + p.base + pathLogout, "POST " + p.base + pathArtifact}
 }

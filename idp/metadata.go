@@ -50,11 +50,18 @@ func (p *Provider) publish(as presence) (*metadata.Publication, error) {
 			{Binding: identity.BindingPOST, Location: p.cfg.BaseURL + pathLogout},
 			{Binding: identity.BindingSOAP, Location: p.cfg.BaseURL + pathLogoutSOAP},
 		},
+		ArtifactResolution: []metadata.IndexedEndpoint{{
+			Endpoint: metadata.Endpoint{Binding: identity.BindingSOAP, Location: p.cfg.BaseURL + pathArtifact},
+			Index:    artifactEndpointIndex, IsDefault: identity.On,
+		}},
 		Signing:                 keys,
 		Encryption:              p.cfg.Keys.Published(certs.Encryption),
 		WantAuthnRequestsSigned: p.cfg.RequireSignedRequests,
 		DisplayName:             m.DisplayName, ErrorURL: m.ErrorURL, Scopes: m.Scopes, Contacts: m.Contacts,
 		ValidFor: m.ValidFor, CacheDuration: m.CacheDuration, Now: p.cfg.Now,
+	}
+	if p.cfg.Direct != nil {
+		cfg.SSO = append(cfg.SSO, metadata.Endpoint{Binding: identity.BindingSOAP, Location: p.cfg.BaseURL + pathECP})
 	}
 	if !m.Unsigned {
 		cfg.SignWith = &signer

@@ -13,8 +13,8 @@ import (
 
 // authnRequest is a samlp:AuthnRequest (SAML Core 3.4.1). Three of its parts are
 // read and not kept, knowingly: ProviderName and Consent, since what an
-// application says of itself proves nothing to the person, and Extensions, of
-// which none is known. docs/requests.md says what follows from each part.
+// application says of itself proves nothing to the person, and Extensions, but
+// for the channel bindings of enhanced clients. docs/requests.md says what follows from each part.
 type authnRequest struct {
 	ID           string
 	Version      string
@@ -36,6 +36,7 @@ type authnRequest struct {
 	RequestedAuthnContext identity.RequestedContext
 	onlyDeclarations      bool // RequestedAuthnContext names declarations, of which we have none
 	Scoping               identity.Scoping
+	ChannelBindings       []channelBinding // of Extensions; they are for enhanced clients alone
 
 	// refusal is why a request of valid form cannot be answered; it is told as
 	// soon as it is known to whom.
@@ -110,6 +111,7 @@ func parseAuthnRequest(e *xmlsec.Element) (*authnRequest, error) {
 			return nil, err
 		}
 	}
+	q.ChannelBindings = channelBindingsIn(e.Child(xmlsec.NSProtocol, "Extensions"))
 	return q, nil
 }
 

@@ -59,7 +59,10 @@ func (p *Provider) answer(ctx context.Context, req identity.AuthnRequest, to add
 
 // deliver puts a Response on its way through the browser, by the binding of the
 // endpoint.
-func (p *Provider) deliver(_ context.Context, to addressee, response []byte) (binding.Message, error) {
+func (p *Provider) deliver(ctx context.Context, to addressee, response []byte) (binding.Message, error) {
+	if to.state.Binding == identity.BindingArtifact {
+		return p.sendByArtifact(ctx, to, response)
+	}
 	return binding.Post(to.state.ACS, binding.ParamResponse, response, to.state.RelayState), nil
 }
 
@@ -80,9 +83,10 @@ func (p *Provider) Refuse(ctx context.Context, req identity.AuthnRequest, why er
 
 // addressee is where an answer goes.
 type addressee struct {
-	party Party
-	state state
-	now   time.Time
+	party  Party
+	state  state
+	advice advice // what the assertion says beside its statements
+	now    time.Time
 }
 
 // addressee finds it. The endpoint is held against the metadata once more: it may

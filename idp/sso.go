@@ -74,47 +74,64 @@ func (p *Provider) resume(w http.ResponseWriter, r *http.Request) error {
 }
 
 // authenticate returns the request in msg and the service provider that sent it,
-// as far as signatures can tell. Where a signature is inside of the XML, the
-// request is read anew from the very octets that it covers.
+// as far as signatures can tell.
 func (p *Provider) authenticate(ctx context.Context, msg binding.SAML) (*authnRequest, Party, error) {
 	doc, err := xmlsec.Parse(msg.XML, xmlsec.RequestLimits())
 	if err != nil {
 		return nil, Party{}, err
 	}
-	rq, err := parseAuthnRequest(doc.Root())
+	q, err := p.identify(ctx, doc, doc.Root(), msg)
 	if err != nil {
 		return nil, Party{}, err
+	}
+	return q.authnRequest, q.party, p.checkDestination(q.authnRequest, q.signed)
+}
+
+// asked is a request, who sent it, and whether a signature says so.
+type asked struct {
+	*authnRequest
+	party  Party
+	signed bool
+}
+
+// identify reads e, the request in doc, which msg brought. Where a signature is
+// inside of the XML, the request is read anew from the very octets that it
+// covers.
+func (p *Provider) identify(ctx context.Context, doc *xmlsec.Document, e *xmlsec.Element, msg binding.SAML) (asked, error) {
+	rq, err := parseAuthnRequest(e)
+	if err != nil {
+		return asked{}, err
 	}
 	party, err := p.party(ctx, rq.Issuer)
 	if err != nil {
-		return nil, Party{}, err
+		return asked{}, err
 	}
 	signed := false
-	if doc.HasSignature(doc.Root()) {
-		e, err := doc.Verify(doc.Root(), xmlsec.Trust{Keys: party.Metadata.SP.Signing})
+	if doc.HasSignature(e) {
+		covered, err := doc.Verify(e, xmlsec.Trust{Keys: party.Metadata.SP.Signing})
 		if err != nil {
-			return nil, Party{}, badSignature(party, err)
+			return asked{}, badSignature(party, err)
 		}
-		if rq, err = parseAuthnRequest(e); err != nil {
-			return nil, Party{}, err
+		if rq, err = parseAuthnRequest(covered); err != nil {
+			return asked{}, err
 		}
 		// On Redirect it is no substitute for one over the query, which covers
 		// the RelayState, too (SAML Bindings 3.4.4.1).
-		signed = msg.Binding == identity.BindingPOST
+		signed = msg.Binding != identity.BindingRedirect
 	}
 	if len(msg.Signature) > 0 {
 		if err := msg.VerifyQuery(party.Metadata.SP.Signing); err != nil {
-			return nil, Party{}, badSignature(party, err)
+			return asked{}, badSignature(party, err)
 		}
 		signed = true
 	}
 	if !signed && p.requiresSignature(party) {
-		return nil, Party{}, &identity.Error{
+		return asked{}, &identity.Error{
 			Kind: identity.KindInvalid, Code: "sp.unsigned", Who: identity.WhoVendor,
 			Msg: "The application must sign its requests, and this one is not signed.", Seen: string(rq.Issuer), Expected: "a signature",
 		}
 	}
-	return rq, party, p.checkDestination(rq, signed)
+	return asked{rq, party, signed}, nil
 }
 
 // party looks the service provider up (Shibboleth: SAML metadata lookup).

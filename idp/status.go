@@ -33,6 +33,8 @@ func statusCodes(e *identity.Error) (top, second string) {
 		return saml.StatusRequester, saml.StatusInvalidNameIDPolicy
 	case "sp.binding":
 		return saml.StatusRequester, saml.StatusUnsupportedBinding
+	case "sp.ecp":
+		return saml.StatusResponder, saml.StatusRequestUnsupported
 	case "sp.unsupported":
 		return saml.StatusRequester, saml.StatusRequestUnsupported
 	case "sp.version_low":
