@@ -29,6 +29,8 @@ func statusOf(e *identity.Error, requestID string) status {
 // statusCodes returns the two levels of SAML Core 3.2.2.2.
 func statusCodes(e *identity.Error) (top, second string) {
 	switch e.Code {
+	case "user.declined":
+		return saml.StatusResponder, saml.StatusRequestDenied
 	case "sp.nameid_policy":
 		return saml.StatusRequester, saml.StatusInvalidNameIDPolicy
 	case "sp.binding":
