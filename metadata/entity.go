@@ -59,7 +59,8 @@ type IDP struct {
 	Role
 	WantAuthnRequestsSigned bool
 	SSO                     []Endpoint // SingleSignOnService
-	Scopes                  []string   // shibmd:Scope that are no regular expressions
+	ArtifactResolution      []IndexedEndpoint
+	Scopes                  []string // shibmd:Scope that are no regular expressions
 }
 
 // SP is an SPSSODescriptor (SAML Metadata 2.4.4).

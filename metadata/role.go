@@ -25,6 +25,9 @@ func (r *reader) idp(entity, el *xmlsec.Element) error {
 	if idp.SSO, err = r.endpoints(el, "SingleSignOnService"); err != nil {
 		return err
 	}
+	if idp.ArtifactResolution, err = r.indexedEndpoints(el, "ArtifactResolutionService"); err != nil {
+		return err
+	}
 	if _, ok := Find(idp.SSO, identity.BindingRedirect, identity.BindingPOST); !ok {
 		return refuse("md.no_sso", "The metadata names no SingleSignOnService that can be used (HTTP-Redirect or HTTP-POST, https).")
 	}
@@ -56,19 +59,8 @@ func (r *reader) sp(entity, el *xmlsec.Element) error {
 	if sp.WantAssertionsSigned, err = booleanAttr(el, "WantAssertionsSigned"); err != nil {
 		return err
 	}
-	for _, c := range el.Children(xmlsec.NSMetadata, "AssertionConsumerService") {
-		e, ok, err := r.endpoint(c)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		indexed := IndexedEndpoint{Endpoint: e}
-		if indexed.Index, indexed.IsDefault, err = indexOf(c); err != nil {
-			return err
-		}
-		sp.ACS = append(sp.ACS, indexed)
+	if sp.ACS, err = r.indexedEndpoints(el, "AssertionConsumerService"); err != nil {
+		return err
 	}
 	if len(sp.responseEndpoints([]string{identity.BindingPOST, identity.BindingArtifact})) == 0 {
 		return refuse("md.no_acs", "The metadata names no AssertionConsumerService that can be used (HTTP-POST or HTTP-Artifact, https).")
@@ -167,6 +159,25 @@ func attributeConsumingService(el *xmlsec.Element) (AttributeConsumingService, e
 		s.Requested = append(s.Requested, a)
 	}
 	return s, nil
+}
+
+func (r *reader) indexedEndpoints(el *xmlsec.Element, local string) ([]IndexedEndpoint, error) {
+	var found []IndexedEndpoint
+	for _, c := range el.Children(xmlsec.NSMetadata, local) {
+		e, ok, err := r.endpoint(c)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		indexed := IndexedEndpoint{Endpoint: e}
+		if indexed.Index, indexed.IsDefault, err = indexOf(c); err != nil {
+			return nil, err
+		}
+		found = append(found, indexed)
+	}
+	return found, nil
 }
 
 func (r *reader) endpoints(el *xmlsec.Element, local string) ([]Endpoint, error) {

@@ -100,6 +100,7 @@ func build(snap *snapshot, sh *shared) (*house, error) {
 		test.Mount(mux)
 		crossSite = append(crossSite, test.CrossSitePosts()...)
 	}
+	(&vendor{house: h, web: site}).Mount(mux)
 	mux.Handle("GET /{$}", site.Handle(h.home(site)))
 	h.handler = site.Middleware(mux, crossSite)
 	return h, nil
@@ -283,7 +284,8 @@ func (h *house) entity() (*metadata.Entity, error) {
 func (h *house) home(site *web.Web) func(http.ResponseWriter, *http.Request) error {
 	cfg := h.snapshot.Config
 	page := templates.Home{EntityID: cfg.IDP.EntityID, Links: []templates.Link{
-		{Label: "IdP metadata", URL: "/saml/metadata", Text: "What applications need to know of this sign-in service."},
+		{Label: "Set up an application", URL: pathVendor, Text: "Names, addresses and certificates to enter there."},
+		{Label: "IdP metadata", URL: "/saml/metadata", Text: "The same for machines."},
 		{Label: "What you allowed", URL: "/consents", Text: "What applications may learn of you, to see and to withdraw."},
 		{Label: "Sign out", URL: "/logout", Text: "End your session here."},
 	}}
