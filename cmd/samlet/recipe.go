@@ -52,7 +52,7 @@ type recipeParameter struct {
 // pasteLine is one thing to enter at the vendor's side.
 type pasteLine struct {
 	To    string `yaml:"to"`    // the vendor's word for it
-	Value string `yaml:"value"` // a key of pasteValues
+	Value string `yaml:"value"` // a key of pasteWords
 }
 
 // loadRecipes reads every recipe, by title.
@@ -121,7 +121,7 @@ func (d *decoder) checkRecipe(r *recipe, name string) {
 	}
 	for i, line := range r.Paste {
 		if _, literal := literalPaste(line.Value); !literal {
-			d.oneOf(fmt.Sprintf("paste[%d].value", i), line.Value, pasteValues...)
+			d.oneOf(fmt.Sprintf("paste[%d].value", i), line.Value, slices.Sorted(maps.Keys(pasteWords()))...)
 		}
 	}
 }

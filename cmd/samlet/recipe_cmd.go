@@ -99,9 +99,9 @@ func (r recipe) page() string {
 	r.writeSent(&b)
 	b.WriteString("## What to enter there\n\n`samlet sp add` and `samlet sp show ID` print the values.\n\n| there | value |\n|---|---|\n")
 	for _, line := range r.Paste {
-		value := "`" + line.Value + "`"
+		value := pasteWords()[line.Value]
 		if word, ok := literalPaste(line.Value); ok {
-			value = "the word `" + word + "`"
+			value = "`" + word + "`"
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", line.To, value)
 	}

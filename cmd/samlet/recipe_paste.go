@@ -12,13 +12,21 @@ import (
 	"github.com/samlet-id/samlet/metadata"
 )
 
-// pasteValues are the values of ours that a recipe can ask to be entered at the
-// vendor's side. Beside them, attribute:NAME is the name of an attribute that we
-// send, and text:WORDS is itself.
-var pasteValues = []string{
-	"entity_id", "metadata_url", "sso_url_redirect", "sso_url_post", "slo_url_redirect", "slo_url_post", "logout_url",
-	"certificate_pem", "certificate_base64", "fingerprint_sha1", "fingerprint_sha256", "signature_method", "digest_method",
-	"name_id_format", "sp_entity_id", "acs",
+// pasteWords are the values of ours that a recipe can ask to be entered at the
+// vendor's side, in words. Beside them, attribute:NAME is the name of an attribute
+// that we send, and text:WORDS is itself.
+func pasteWords() map[string]string {
+	return map[string]string{
+		"entity_id": "our entityID", "metadata_url": "the address of our metadata",
+		"sso_url_redirect": "our SingleSignOnService, HTTP-Redirect", "sso_url_post": "our SingleSignOnService, HTTP-POST",
+		"slo_url_redirect": "our SingleLogoutService, HTTP-Redirect", "slo_url_post": "our SingleLogoutService, HTTP-POST",
+		"logout_url": "our sign-out page", "certificate_pem": "our certificate, PEM",
+		"certificate_base64": "our certificate, base64 without header lines",
+		"fingerprint_sha1":   "the SHA-1 fingerprint of our certificate", "fingerprint_sha256": "the SHA-256 fingerprint of our certificate",
+		"signature_method": "the algorithm of our signatures", "digest_method": "the hash of our signatures",
+		"name_id_format": "the NameID format", "sp_entity_id": "the entityID of the application, as above",
+		"acs": "the AssertionConsumerService of the application, as above",
+	}
 }
 
 // pasted is one thing to enter at the vendor's side, filled in; its JSON is

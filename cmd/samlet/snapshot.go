@@ -43,7 +43,9 @@ type connection struct {
 }
 
 // allowsSHA1 reports whether SHA-1 is accepted of this upstream.
-func (c connection) allowsSHA1() bool { return slices.Contains(c.config.Require.WeakAlgorithms, "sha1") }
+func (c connection) allowsSHA1() bool {
+	return slices.Contains(c.config.Require.WeakAlgorithms, "sha1")
+}
 
 // loadSnapshot reads the configuration at path and all it refers to. It uses no
 // network: metadata that is known by a URL comes from the copy of an earlier
@@ -141,7 +143,7 @@ func (s *snapshot) loadParties(src *sources, rules *policy) {
 		seen[entity.EntityID] = c.ID
 		rp := relyingParty(c, entity.EntityID)
 		rules.apply(i, c, &rp, entity, warn)
-		s.Parties = append(s.Parties, party{Party: idp.Party{RelyingParty: rp, Metadata: entity}, recipe: c.Recipe})
+		s.Parties = append(s.Parties, party{Party: idp.Party{RelyingParty: rp, Metadata: entity, Read: src.readAt("sp-"+c.ID, c.Metadata)}, recipe: c.Recipe})
 	}
 }
 
