@@ -37,6 +37,7 @@ type Authenticator interface {
 type Party struct {
 	identity.RelyingParty
 	Metadata *metadata.Entity // with the SP role
+	Read     time.Time        // when the metadata was had from its source; zero: not known
 }
 
 // Config is what New needs.

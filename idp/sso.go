@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/samlet-id/samlet/binding"
+	"github.com/samlet-id/samlet/certs"
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/internal/xmlsec"
 )
@@ -171,9 +172,27 @@ func badSignature(party Party, err error) error {
 		Kind: identity.KindInvalid, Code: "sp.signature", Who: identity.WhoVendor,
 		Msg:      "The signature of the application's request could not be verified.",
 		Seen:     strings.TrimSpace(string(identity.CodeOf(err)) + " " + identity.AsError(err).Seen),
-		Expected: fmt.Sprintf("a signature by one of the %d signing keys in the metadata of %s", len(party.Metadata.SP.Signing), party.EntityID),
+		Expected: tried(party),
 		Err:      err,
 	}
+}
+
+// tried names the keys of which one would have had to sign, so that the vendor
+// can compare fingerprints, and the age of the metadata that they are from.
+func tried(party Party) string {
+	const most = 3
+	s := fmt.Sprintf("a signature by one of the %d signing keys in the metadata of %s", len(party.Metadata.SP.Signing), party.EntityID)
+	if !party.Read.IsZero() {
+		s += ", read on " + xmlsec.FormatTime(party.Read)
+	}
+	shown := 0
+	for _, c := range party.Metadata.SP.Certificates {
+		if c.Use != "encryption" && shown < most {
+			s += fmt.Sprintf("; SHA-256 %s", certs.Key{Certificate: c.Certificate}.Fingerprint256())
+			shown++
+		}
+	}
+	return s
 }
 
 // checkDestination refuses what was meant for another address, so that a message

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/idp"
@@ -37,15 +38,29 @@ func (d *directory) party(_ context.Context, id identity.EntityID) (idp.Party, e
 	if p, ok := d.byEntity[id]; ok {
 		return p, nil
 	}
-	known := make([]string, 0, len(d.byEntity))
-	for k := range d.byEntity {
-		known = append(known, string(k))
-	}
 	return idp.Party{}, &identity.Error{
 		Kind: identity.KindNotFound, Code: "sp.unknown", Who: identity.WhoOperator,
 		Msg:  "This sign-in service does not know the application that sent you here.",
-		Seen: string(id), Expected: nearest(string(id), known),
+		Seen: string(id), Expected: d.nearest(id),
 	}
+}
+
+// nearest returns the known entityID that id is most likely a slip of, "" for
+// none. Anybody can ask for anything, so the work is bounded: long names are no
+// slips, and of many known ones only those of about the same length are looked at.
+func (d *directory) nearest(id identity.EntityID) string {
+	const longest, most = 256, 200
+	if len(id) > longest {
+		return ""
+	}
+	var known []string
+	for k := range d.byEntity {
+		if apart := len(k) - len(id); apart >= -8 && apart <= 8 {
+			known = append(known, string(k))
+		}
+	}
+	slices.Sort(known)
+	return nearest(string(id), known[:min(len(known), most)])
 }
 
 // relyingParty finds by slug.

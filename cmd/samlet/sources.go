@@ -94,6 +94,24 @@ func (s *sources) load(at, copyName string, m MetadataSource, want metadata.Role
 	return entity
 }
 
+// readAt is when the metadata of m was had from its source: fetched, if it is
+// known by a URL, else written; zero where there is no file.
+func (s *sources) readAt(copyName string, m MetadataSource) time.Time {
+	dir := filepath.Dir(s.decoder.file)
+	path := metadataCopy(dir, copyName, m)
+	if m.URL == "" {
+		path = beside(dir, m.File)
+	}
+	if m.Inline != nil || m.XML != "" {
+		return time.Time{}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime().UTC()
+}
+
 func (s *sources) options(want metadata.RoleName) metadata.ParseOptions {
 	return metadata.ParseOptions{Now: time.Now, Want: want, AllowHTTP: s.config.development()}
 }
