@@ -22,7 +22,7 @@ import (
 
 func userCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "user", Short: "People who sign in"}
-	cmd.AddCommand(userCreateCommand(), userListCommand(), userDisableCommand())
+	cmd.AddCommand(userCreateCommand(), userListCommand(), userDisableCommand(), userNameIDCommand(), userConsentsCommand())
 	return cmd
 }
 
