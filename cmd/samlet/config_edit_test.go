@@ -54,6 +54,34 @@ func TestListEdit(t *testing.T) {
 	}
 }
 
+// TestListEditSets holds that one key of an item changes, and nothing else.
+func TestListEditSets(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, before, want string }{
+		{"a new key", "list:\n  # about x\n  - id: x # here\n    y: 1\n", "list:\n  # about x\n  - id: x # here\n    off: true\n    y: 1\n"},
+		{"a key that is there", "list:\n  - off: false # why\n    id: x\n", "list:\n  - off: true # why\n    id: x\n"},
+		{"a key in braces", "list:\n  - {name: Ünïcode, off: false, id: x}\n", "list:\n  - {name: Ünïcode, off: true, id: x}\n"},
+		{"dash on its own line", "list:\n  -\n    id: x\n  - id: y\n", "list:\n  -\n    id: x\n    off: true\n  - id: y\n"},
+		{"a new key in braces", "list:\n  - {id: x}\n", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			list, err := findList([]byte(tt.before), "list")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, ok, err := list.set("x", "off", "true")
+			if refused := errors.Is(err, errFlowItem); !ok || refused != (tt.want == "") {
+				t.Fatalf("set() = %t, %v", ok, err)
+			}
+			if diff := cmp.Diff(tt.want, string(got)); diff != "" {
+				t.Errorf("after the edit (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestListEditRefusesFlowLists(t *testing.T) {
 	t.Parallel()
 	if _, err := findList([]byte("list: [{id: x}]\n"), "list"); !errors.Is(err, errFlowList) {
