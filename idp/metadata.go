@@ -13,8 +13,9 @@ import (
 
 // MetadataSettings is what our metadata says beyond what follows from Config.
 type MetadataSettings struct {
-	DisplayName   string // for people, in English
-	ErrorURL      string
+	DisplayName   string   // for people, in English
+	Logo          string   // https or data URI
+	ErrorURL      string   // https
 	Scopes        []string // shibmd:Scope
 	Contacts      []metadata.Contact
 	Unsigned      bool          // leaves the signature out
@@ -57,7 +58,7 @@ func (p *Provider) publish(as presence) (*metadata.Publication, error) {
 		Signing:                 keys,
 		Encryption:              p.cfg.Keys.Published(certs.Encryption),
 		WantAuthnRequestsSigned: p.cfg.RequireSignedRequests,
-		DisplayName:             m.DisplayName, ErrorURL: m.ErrorURL, Scopes: m.Scopes, Contacts: m.Contacts,
+		DisplayName:             m.DisplayName, Logo: m.Logo, ErrorURL: m.ErrorURL, Scopes: m.Scopes, Contacts: m.Contacts,
 		ValidFor: m.ValidFor, CacheDuration: m.CacheDuration, Now: p.cfg.Now,
 	}
 	if p.cfg.Direct != nil {

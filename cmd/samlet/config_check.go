@@ -67,6 +67,12 @@ func (d *decoder) checkServer(c *Config) {
 	if t := c.IDP.Logout.Timeout; t < 0 || time.Duration(t) > time.Minute {
 		d.faultAt("idp.logout.timeout", "want between 1s and 1m, got %s", time.Duration(t))
 	}
+	if u := c.IDP.Metadata.ErrorURL; u != "" && !strings.HasPrefix(u, "https://") {
+		d.faultAt("idp.metadata.error_url", "want an https URL, got %q", u)
+	}
+	if u := c.IDP.Metadata.Logo; u != "" && !strings.HasPrefix(u, "https://") && !strings.HasPrefix(u, "data:image/") {
+		d.faultAt("idp.metadata.logo", "want an https URL or a data URI of an image, got %q", u)
+	}
 	d.oneOf("server.tls.mode", string(c.Server.TLS.Mode), "off", "files")
 	if c.Server.TLS.Mode == "files" && (c.Server.TLS.CertFile == "" || c.Server.TLS.KeyFile == "") {
 		d.faultAt("server.tls", "mode files needs cert_file and key_file")
@@ -126,8 +132,11 @@ func (d *decoder) checkKeys(keys []KeyConfig) {
 		if k.Key == "" || k.Cert == "" {
 			d.faultAt(at, "a key needs both key and cert")
 		}
-		if k.State == "active" && active[k.Use] {
+		if k.State == "active" && active[k.Use] && k.Use == "encryption" { // signing: one of each algorithm, as loadKeys finds
 			d.faultAt(at+".state", "a second active %s key; only one can be active", k.Use)
+		}
+		if k.State == "dedicated" && k.Use == "encryption" {
+			d.faultAt(at+".state", "only signing keys can be dedicated")
 		}
 		active[k.Use] = active[k.Use] || k.State == "active"
 	}

@@ -13,7 +13,7 @@ import (
 
 func keysCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "keys", Short: "Signing and encryption keys"}
-	cmd.AddCommand(keysListCommand(), keysExportCommand())
+	cmd.AddCommand(keysListCommand(), keysExportCommand(), keysGenerateCommand())
 	return cmd
 }
 

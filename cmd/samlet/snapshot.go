@@ -143,7 +143,11 @@ func (s *snapshot) loadParties(src *sources, rules *policy) {
 		seen[entity.EntityID] = c.ID
 		rp := relyingParty(c, entity.EntityID)
 		rules.apply(i, c, &rp, entity, warn)
-		s.Parties = append(s.Parties, party{Party: idp.Party{RelyingParty: rp, Metadata: entity, Read: src.readAt("sp-"+c.ID, c.Metadata)}, recipe: c.Recipe})
+		p := idp.Party{RelyingParty: rp, Metadata: entity, Read: src.readAt("sp-"+c.ID, c.Metadata)}
+		if weakness := p.Weakness(); weakness != "" {
+			warn("service_providers[%d].encrypt: %s: %s", i, c.ID, weakness)
+		}
+		s.Parties = append(s.Parties, party{Party: p, recipe: c.Recipe})
 	}
 }
 

@@ -113,7 +113,11 @@ func (s *sources) readAt(copyName string, m MetadataSource) time.Time {
 }
 
 func (s *sources) options(want metadata.RoleName) metadata.ParseOptions {
-	return metadata.ParseOptions{Now: time.Now, Want: want, AllowHTTP: s.config.development()}
+	o := metadata.ParseOptions{Now: time.Now, Want: want, AllowHTTP: s.config.development()}
+	if want == metadata.RoleSP {
+		o.Skew = time.Duration(s.config.IDP.MaxClockSkew)
+	}
+	return o
 }
 
 // bytes returns the document and the key of m that it came from.

@@ -197,7 +197,13 @@ func passwordsOn(snap *snapshot) bool {
 
 func (h *house) buildIDP(sh *shared, site *web.Web, parties *directory) (*idp.Provider, error) {
 	snap, cfg := h.snapshot, h.snapshot.Config
-	settings := idp.MetadataSettings{ValidFor: time.Duration(cfg.IDP.Metadata.ValidFor), DisplayName: cfg.IDP.DisplayName}
+	settings := idp.MetadataSettings{
+		ValidFor: time.Duration(cfg.IDP.Metadata.ValidFor), DisplayName: cfg.IDP.DisplayName,
+		ErrorURL: cfg.IDP.Metadata.ErrorURL, Logo: cfg.IDP.Metadata.Logo,
+	}
+	if cfg.IDP.Scope != "" {
+		settings.Scopes = []string{strings.ToLower(cfg.IDP.Scope)}
+	}
 	if mail := cfg.IDP.Metadata.ContactEmail; mail != "" {
 		settings.Contacts = []metadata.Contact{{Type: "technical", Emails: []string{mail}}}
 	}
