@@ -49,7 +49,7 @@ func TestNewRefuses(t *testing.T) {
 func TestBasePath(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil, func(cfg *idp.Config) { cfg.BaseURL = "https://example.test/login/" })
-	if got, want := fmt.Sprint(w.CrossSitePosts()), "[POST /login/saml/sso]"; got != want {
+	if got, want := fmt.Sprint(w.CrossSitePosts()), "[POST /login/saml/sso POST /login/saml/slo POST /login/saml/artifact]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://example.test/login/saml/metadata", nil)
@@ -62,10 +62,11 @@ func TestBasePath(t *testing.T) {
 
 // TestPublishedIsServed sends a request to every address that our metadata
 // publishes, by the binding that it names. Nothing is advertised that is not
-// served (SDP-MD04): no single logout, and no artifact resolution.
+// served (SDP-MD04): a SingleSignOnService answers, and the others know which
+// message they want instead.
 func TestPublishedIsServed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil, nil)
+	w := newECPWorld(t, nil, &direct{})
 	rec := httptest.NewRecorder()
 	w.handler.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, entityID, nil))
 	published := etree.NewDocument()
@@ -78,19 +79,34 @@ func TestPublishedIsServed(t *testing.T) {
 		got = append(got, e.Tag+" "+bindingName)
 		request := edited(replace(`Destination="`+ssoURL, `Destination="`+location))
 		r := byPOST(t, request, "")
-		if bindingName == identity.BindingRedirect {
+		switch bindingName {
+		case identity.BindingRedirect:
 			r = byRedirect(t, request, "", nil)
+		case identity.BindingSOAP:
+			r = bySOAP(t, replace(acsURL, paosACS)(replace(identity.BindingPOST, identity.BindingPAOS)(request)))
 		}
 		at, err := url.Parse(location)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Host, r.URL.Path = at.Host, at.Path
-		if a := w.send(r); a.codes() != "Success" {
-			t.Errorf("%s answers %d %s", got[len(got)-1], a.status, a.codes())
+		want := "Success"
+		switch e.Tag {
+		case "ArtifactResolutionService":
+			want = "sp.artifact"
+		case "SingleLogoutService":
+			want = "sp.logout"
+		}
+		rec := httptest.NewRecorder()
+		if w.handler.ServeHTTP(rec, r); !strings.Contains(rec.Body.String()+string(read(rec).response), want) {
+			t.Errorf("%s answers %d, want %s\n%s", got[len(got)-1], rec.Code, want, rec.Body)
 		}
 	}
-	want := []string{"SingleSignOnService " + identity.BindingRedirect, "SingleSignOnService " + identity.BindingPOST}
+	want := []string{
+		"ArtifactResolutionService " + identity.BindingSOAP,
+		"SingleLogoutService " + identity.BindingRedirect, "SingleLogoutService " + identity.BindingPOST, "SingleLogoutService " + identity.BindingSOAP,
+		"SingleSignOnService " + identity.BindingRedirect, "SingleSignOnService " + identity.BindingPOST, "SingleSignOnService " + identity.BindingSOAP,
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("endpoints (-want +got):\n%s", diff)
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
 
+	"github.com/samlet-id/samlet/binding"
 	"github.com/samlet-id/samlet/certs"
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/idp"
@@ -320,6 +321,15 @@ func byPOST(t testing.TB, xml, relayState string) *http.Request {
 	return r
 }
 
+// bySOAP sends a message between servers, with a name and password.
+func bySOAP(t testing.TB, xml string) *http.Request {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, ecpURL, strings.NewReader(string(binding.SOAP(nil, []byte(xml)))))
+	r.Header.Set("Content-Type", "text/xml; charset=utf-8")
+	r.SetBasicAuth("alice", "password")
+	return r
+}
+
 // signedBy puts an enveloped signature after the Issuer, made by goxmldsig.
 func signedBy(t testing.TB, xml string, key certs.Key) string {
 	t.Helper()
@@ -357,6 +367,10 @@ type answer struct {
 func (w *world) send(r *http.Request) answer {
 	rec := httptest.NewRecorder()
 	w.handler.ServeHTTP(rec, r)
+	return read(rec)
+}
+
+func read(rec *httptest.ResponseRecorder) answer {
 	a := answer{status: rec.Code, page: rec.Body.String(), location: rec.Header().Get("Location")}
 	if m := formAction.FindStringSubmatch(a.page); m != nil {
 		a.action = html.UnescapeString(m[1])
