@@ -15,6 +15,7 @@ import (
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/internal/web"
 	"github.com/samlet-id/samlet/internal/xmlsec"
+	"github.com/samlet-id/samlet/templates"
 )
 
 // Respond returns the message that tells the service provider of req what a
@@ -117,6 +118,17 @@ func (p *Provider) respond(w http.ResponseWriter, r *http.Request, req identity.
 	p.cfg.Log.LogAttrs(r.Context(), slog.LevelInfo, "signed in",
 		slog.String("request_id", web.RequestID(r.Context())), slog.String("relying_party", string(req.RelyingParty)),
 		slog.String("via", via), slog.String("class", string(a.Context.Class)), slog.Bool("unsolicited", req.Unsolicited))
+	return p.send(w, r, msg)
+}
+
+// send carries a Response, or the artifact of one, through the browser. Where the
+// browser comes back from the form of the sign-in, the form-action of that page
+// stops a redirect to another origin even behind our own (CSP3 6.4.1), so that an
+// artifact gets a page that leads on instead.
+func (p *Provider) send(w http.ResponseWriter, r *http.Request, msg binding.Message) error {
+	if msg.Form == nil && r.URL.Path == p.base+pathResume {
+		return p.cfg.Web.Render(w, r, http.StatusOK, templates.Forward{URL: msg.URL}, web.RenderOptions{})
+	}
 	return p.cfg.Web.Send(w, r, msg.URL, msg.Form)
 }
 
@@ -142,7 +154,7 @@ func (p *Provider) refuse(w http.ResponseWriter, r *http.Request, req identity.A
 		slog.String("request_id", web.RequestID(ctx)), slog.String("relying_party", string(req.RelyingParty)),
 		slog.String("code", string(e.Code)), slog.String("kind", e.Kind.String()),
 		slog.String("seen", e.Seen), slog.String("expected", e.Expected), slog.String("err", why.Error()))
-	return p.cfg.Web.Send(w, r, msg.URL, msg.Form)
+	return p.send(w, r, msg)
 }
 
 // success writes a Response with an assertion: one that is encrypted is signed
