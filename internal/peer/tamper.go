@@ -22,12 +22,17 @@ func BreakSignature(u *url.URL, form url.Values) {
 	if q := u.Query(); q.Has("SAMLRequest") && q.Has("Signature") {
 		u.RawQuery = without(u.RawQuery, "RelayState") + "&RelayState=another"
 	}
-	editPosted(form, func(xml string) string { return issueInstant.ReplaceAllString(xml, "${1}0${2}") })
+	editPosted(form, func(xml string) string {
+		return issueInstant.ReplaceAllStringFunc(xml, func(attr string) string {
+			last := len(attr) - 1 // of the seconds
+			return attr[:last] + string('0'+(attr[last]-'0'+1)%10)
+		})
+	})
 }
 
 var (
 	signatureElement = regexp.MustCompile(`(?s)<(\w+:)?Signature[ >].*?</(\w+:)?Signature>`)
-	issueInstant     = regexp.MustCompile(`(IssueInstant="[^".Z]*\d)\d((\.\d+)?Z")`)
+	issueInstant     = regexp.MustCompile(`IssueInstant=["']\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d`)
 )
 
 // without leaves parameters out of a query whose other octets stay as they are.

@@ -13,7 +13,7 @@ const options = {
   idpIssuer: config.IdP.entityID,
   privateKey: config.SignRequests ? key : undefined,
   decryptionPvk: config.EncryptAssertions ? key : undefined,
-  skipRequestCompression: config.PlainPOST,
+  skipRequestCompression: config.PlainPOST && config.RequestByPOST,
   signatureAlgorithm: "sha256",
   digestAlgorithm: "sha256",
   identifierFormat: config.NameIDFormat || null,
