@@ -183,28 +183,20 @@ func (v *vendor) rows() []attributeRow {
 	return rows
 }
 
-// exampleOf returns a value as it could be sent.
+// exampleOf returns a value as it could be sent, "" for an attribute of which
+// only the operator knows what it holds.
 func exampleOf(a identity.Attribute) string {
-	switch a.Name {
-	case identity.GivenName:
-		return "Ada"
-	case identity.FamilyName:
-		return "Lovelace"
-	case identity.DisplayName:
-		return "Ada Lovelace"
-	case identity.Username:
-		return "ada"
-	case identity.Groups:
-		return "staff"
-	case identity.Phone:
-		return "+44 20 7946 0000"
-	case identity.Locale:
-		return "en"
-	}
 	if a.Type == "email" {
 		return "ada@example.test"
 	}
-	return ""
+	return map[identity.Name]string{
+		identity.GivenName: "Ada", identity.FamilyName: "Example", identity.DisplayName: "Ada Example", identity.Username: "ada",
+		identity.Groups: "staff", identity.Phone: "+44 20 7946 0000", identity.Locale: "en",
+		identity.Organization: "Example University", identity.HomeOrganization: "example.test",
+		identity.PrincipalName: "ada@example.test", identity.Affiliation: "member", identity.ScopedAffiliation: "member@example.test",
+		identity.Entitlement: "urn:mace:dir:entitlement:common-lib-terms", identity.Assurance: "https://refeds.org/assurance/ID/unique",
+		identity.ORCID: "https://orcid.org/0000-0002-1825-0097",
+	}[a.Name]
 }
 
 func (v *vendor) attributes(w http.ResponseWriter, r *http.Request) error {

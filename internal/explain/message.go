@@ -103,7 +103,7 @@ func (j *judge) common(r *Report, e *xmlsec.Element, idp bool, maxAge time.Durat
 	case "2.0":
 		r.pass("version", "2.0")
 	default:
-		r.fail(Check{ID: "version", Detail: "The message is of another version of SAML.", Seen: orDash(v), Expected: "2.0", Who: who, Code: versionCode(idp)})
+		r.fail(Check{ID: "version", Detail: "The message is of another version of SAML.", Seen: orDash(v), Expected: "2.0", Who: who, Code: versionCode(v, idp)})
 	}
 	at, err := xmlsec.ParseTime(e.Attr("IssueInstant"))
 	if err != nil {
@@ -122,11 +122,16 @@ func (j *judge) common(r *Report, e *xmlsec.Element, idp bool, maxAge time.Durat
 	}
 }
 
-func versionCode(idp bool) identity.Code {
-	if idp {
+func versionCode(v string, idp bool) identity.Code {
+	switch {
+	case idp:
 		return "up.format"
+	case v == "":
+		return "sp.request"
+	case strings.HasPrefix(v, "0.") || strings.HasPrefix(v, "1."):
+		return "sp.version_low"
 	}
-	return "sp.version"
+	return "sp.version_high"
 }
 
 func timeCode(idp bool, slug string) identity.Code {
