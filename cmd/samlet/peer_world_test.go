@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,15 +87,15 @@ func (s *served) metadata(t *testing.T) []byte {
 
 // addSP starts a service provider and makes it known, and waits until samlet
 // has taken it over.
-func (s *served) addSP(t *testing.T, kind peer.SPKind, o peer.SPOptions) *peer.SP {
+func (s *served) addSP(t *testing.T, kind peer.SPKind, o peer.SPOptions, flags ...string) *peer.SP {
 	t.Helper()
-	sp := s.startSP(t, kind, o)
+	sp := s.startSP(t, kind, o, flags...)
 	s.awaitSP(t, sp)
 	return sp
 }
 
-// startSP is addSP without the wait.
-func (s *served) startSP(t *testing.T, kind peer.SPKind, o peer.SPOptions) *peer.SP {
+// startSP is addSP without the wait. flags are more of `samlet sp add`.
+func (s *served) startSP(t *testing.T, kind peer.SPKind, o peer.SPOptions, flags ...string) *peer.SP {
 	t.Helper()
 	o.IdPMetadata = s.metadata(t)
 	sp := kind.Start(t, o)
@@ -102,17 +103,42 @@ func (s *served) startSP(t *testing.T, kind peer.SPKind, o peer.SPOptions) *peer
 	if err := os.WriteFile(file, sp.Metadata, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	id := strings.ToLower(strings.ReplaceAll(sp.Name, "_", "-"))
-	s.run(t, "", "sp", "add", "--metadata", file, "--id", id, "--replace", "--release", "mail,given_name,family_name,groups")
+	s.run(t, "", append([]string{
+		"sp", "add", "--metadata", file, "--id", spID(sp), "--name", sp.Name, "--replace", "--release", "mail,given_name,family_name,groups",
+	}, flags...)...)
 	return sp
+}
+
+// spID is the id of a service provider's entry.
+func spID(sp *peer.SP) string { return strings.ToLower(strings.ReplaceAll(sp.Name, "_", "-")) }
+
+// setSP adds a line to the entry of a service provider.
+func (s *served) setSP(t *testing.T, sp *peer.SP, line string) {
+	t.Helper()
+	at := "- id: " + spID(sp) + "\n"
+	s.edit(t, func(config string) string { return strings.Replace(config, at, at+"    "+line+"\n", 1) })
 }
 
 func (s *served) awaitSP(t *testing.T, sp *peer.SP) {
 	t.Helper()
 	await(t, "samlet knows "+sp.Name, func() (bool, string) {
-		p := peer.NewBrowser(t).Walk(sp.LoginURL, nil)
-		return p.Form("identifier") != nil || strings.HasPrefix(p.URL.String(), sp.URL), p.Text()
+		p := peer.NewBrowser(t).Get(s.base + "/saml/idp-initiated?sp=" + url.QueryEscape(sp.EntityID))
+		return !strings.Contains(p.Text(), "sp.unknown"), p.Text()
 	})
+}
+
+// eachKind runs a test for every kind of service provider that is able to do it,
+// as many side by side as there are processors.
+func eachKind(t *testing.T, can func(peer.SPKind) bool, test func(t *testing.T, kind peer.SPKind)) {
+	t.Helper()
+	for _, kind := range peer.SPs() {
+		if can(kind) {
+			t.Run(kind.Name, func(t *testing.T) {
+				t.Parallel()
+				test(t, kind)
+			})
+		}
+	}
 }
 
 // await polls until something is so.

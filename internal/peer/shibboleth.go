@@ -205,7 +205,7 @@ var shibbolethConfig = template.Must(template.New("shibboleth2.xml").Parse(
 <ReplayCache StorageService="mem"/>
 <RequestMapper type="Native"><RequestMap/></RequestMapper>
 <ApplicationDefaults entityID="http://{{.Addr}}/shibboleth" signing="{{.Sign}}"
-    signingAlg="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256" digestAlg="http://www.w3.org/2001/04/xmlenc#sha256" requireTransportAuth="false">
+    signingAlg="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256" digestAlg="http://www.w3.org/2001/04/xmlenc#sha256" requireTransportAuth="false" requireConfidentiality="false">
 <Sessions lifetime="28800" timeout="3600" relayState="ss:mem" checkAddress="false" handlerURL="/Shibboleth.sso" handlerSSL="false"
     cookieProps="; path=/; HttpOnly" redirectLimit="exact">
 <SessionInitiator type="SAML2" Location="/Login" isDefault="true" id="login" entityID="{{.IdP}}" acsByIndex="false" outgoingBindings="{{.Request.URI}}"

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-const simpleSAMLphpHint = "apt-get install simplesamlphp php-cli php-xml php-mbstring php-sqlite3"
+const simpleSAMLphpHint = "apt-get install simplesamlphp php-cli php-xml php-mbstring php-soap php-sqlite3"
 
 // User is a person whom an upstream identity provider knows. Attributes go by
 // their LDAP names (uid, mail, givenName, sn, isMemberOf, …) and are sent under

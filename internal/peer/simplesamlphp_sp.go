@@ -2,6 +2,7 @@ package peer
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"regexp"
 	"testing"
 )
@@ -14,6 +15,14 @@ func SimpleSAMLphpSP(t testing.TB, o SPOptions) *SP {
 	refuseBeyond(t, name, o)
 	php := Need(t, "php", simpleSAMLphpHint)
 	www := Need(t, "/usr/share/simplesamlphp/www", simpleSAMLphpHint)
+	for _, extension := range []string{"soap", "sqlite3"} {
+		pattern := "/etc/php/*/mods-available/" + extension + ".ini"
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		Need(t, append(found, pattern)[0], simpleSAMLphpHint)
+	}
 	dir := simpleSAMLphpDir(t, map[string]string{"sp/authsources.php": "authsources.php", "sp/pages.php": "pages.php"})
 	put(t, dir, "sp/idp.xml", o.narrowed(t))
 	const metadata, acs = "/module.php/saml/sp/metadata.php/default-sp", "/module.php/saml/sp/saml2-acs.php/default-sp"

@@ -164,6 +164,7 @@ type SPKind struct {
 	Artifact                                           bool // resolves artifacts
 	ECP                                                bool // serves clients that are no browsers (SAML ECP 2.0)
 	ECDSA                                              bool // verifies ECDSA with SHA-256
+	OnlyCBC                                            bool // its metadata names no way of encrypting that authenticates
 
 	LogoutAsks    []Binding // by which it can send LogoutRequests
 	LogoutAnswers []Binding // by which it takes the answers in the front channel
@@ -197,7 +198,7 @@ func SPs() []SPKind {
 		},
 		{
 			Name: "crewjam", Start: Crewjam, ForceAuthn: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
-			EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true, ECDSA: true,
+			EncryptAssertions: true, OnlyCBC: true, AuthnContext: true, Unsolicited: true, Artifact: true, ECDSA: true,
 			LogoutAsks: []Binding{POST}, LogoutAnswers: []Binding{POST},
 		},
 		{

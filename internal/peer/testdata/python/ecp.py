@@ -9,14 +9,16 @@ import json
 import sys
 import urllib.error
 import urllib.request
-from http.cookiejar import CookieJar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import lasso
 
 PAOS = "application/vnd.paos+xml"
 with open(sys.argv[1], encoding="utf-8") as f:
     C = json.load(f)
-BROWSER = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+# Secure cookies work on loopback even without TLS, as in a browser.
+JAR = CookieJar(DefaultCookiePolicy(secure_protocols=("http", "https")))
+BROWSER = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(JAR))
 
 
 def call(url, body=None, **headers):
