@@ -414,7 +414,9 @@ func logoutStatus(e *identity.Error, requestID string) status {
 		s.top, s.second = saml.StatusRequester, saml.StatusUnknownPrincipal
 	case e.Code == "logout.base_id":
 		s.top, s.second = saml.StatusRequester, saml.StatusRequestUnsupported
-	case e.Kind == identity.KindDenied:
+	case e.Kind == identity.KindInternal, e.Kind == identity.KindUnavailable:
+		s.top, s.second = saml.StatusResponder, ""
+	default:
 		s.top, s.second = saml.StatusRequester, saml.StatusRequestDenied
 	}
 	return s

@@ -299,6 +299,12 @@ func redirectQuery(t testing.TB, xml, relayState string, key *certs.Key) string 
 	if key == nil {
 		return q
 	}
+	return signedQuery(t, q, *key)
+}
+
+// signedQuery adds SigAlg and Signature to a query.
+func signedQuery(t testing.TB, q string, key certs.Key) string {
+	t.Helper()
 	q += "&SigAlg=" + url.QueryEscape(xmlsec.AlgRSASHA256)
 	sum := sha256.Sum256([]byte(q))
 	sig, err := rsa.SignPKCS1v15(nil, key.Signer.(*rsa.PrivateKey), crypto.SHA256, sum[:])

@@ -17,7 +17,10 @@ func TestPublishedEndpointsAreServed(t *testing.T) {
 	t.Parallel()
 	world := startWorld(t)
 	for path, want := range map[string][]string{
-		"/saml/metadata":            {"SingleSignOnService HTTP-Redirect", "SingleSignOnService HTTP-POST"},
+		"/saml/metadata": {
+			"SingleLogoutService HTTP-Redirect", "SingleLogoutService HTTP-POST", "SingleLogoutService SOAP",
+			"SingleSignOnService HTTP-Redirect", "SingleSignOnService HTTP-POST",
+		},
 		"/saml/sp/partner/metadata": {"AssertionConsumerService HTTP-POST"},
 		"/test/metadata":            {"AssertionConsumerService HTTP-POST"},
 	} {
@@ -31,13 +34,16 @@ func TestPublishedEndpointsAreServed(t *testing.T) {
 			name := e.SelectAttrValue("Binding", "")
 			name = name[strings.LastIndexByte(name, ':')+1:]
 			got = append(got, e.Tag+" "+name)
-			method := http.MethodGet
-			if name == "HTTP-POST" {
-				method = http.MethodPost
+			method, want := http.MethodPost, http.StatusBadRequest
+			switch name {
+			case "HTTP-Redirect":
+				method = http.MethodGet
+			case "SOAP":
+				want = http.StatusInternalServerError // of every fault
 			}
 			// There is no message in it, which is for the endpoint to say.
 			status, body := call(t, method, e.SelectAttrValue("Location", ""))
-			if status != http.StatusBadRequest || strings.Contains(body, "web.") {
+			if status != want || strings.Contains(body, "web.") {
 				t.Errorf("%s: %s answers %d:\n%s", path, got[len(got)-1], status, body)
 			}
 		}
