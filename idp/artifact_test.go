@@ -342,7 +342,7 @@ func TestArtifactFaults(t *testing.T) {
 // Response by itself.
 func TestCrewjamResolvesArtifact(t *testing.T) {
 	t.Parallel()
-	w := newPeerWorld(t, identity.SignRule{Assertion: identity.On}, false)
+	w := newPeerWorld(t, identity.SignRule{Assertion: identity.On}, "")
 	sp := crewjamSP(t, w)
 	sp.AcsURL.Path += "/artifact"
 	sp.SignatureMethod = dsig.RSASHA256SignatureMethod

@@ -73,7 +73,10 @@ func TestGoldenResponses(t *testing.T) {
 			a.Principal = identity.Principal{Issuer: entityID}
 			a.Context.Authorities = nil
 		}},
-		"refused": {err: &identity.Error{Kind: identity.KindNeedsInteraction, Code: "sp.passive", Msg: "You are not signed in."}},
+		"consent":        {answer: func(a *identity.Assertion) { a.Consent = identity.ConsentURIExplicit }},
+		"sha512_signed":  {metadata: declaring("SigningMethod", xmlsec.AlgRSASHA512)},
+		"another_issuer": {party: func(p *idp.Party) { p.Issuer = "https://alias.example.test/saml" }},
+		"refused":        {err: &identity.Error{Kind: identity.KindNeedsInteraction, Code: "sp.passive", Msg: "You are not signed in."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
