@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/flate"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -227,6 +228,15 @@ func issuer(attrs, text string) change {
 	return element("Issuer", "<saml:Issuer"+attrs+">"+text+"</saml:Issuer>")
 }
 
+// hundred is an element with as many attributes.
+func hundred() string {
+	s := "<x"
+	for i := range 100 {
+		s += fmt.Sprintf(` a%d=""`, i)
+	}
+	return s + "/>"
+}
+
 func partRows() []row {
 	return slices.Concat(
 		rowsOf("Issuer",
@@ -259,7 +269,8 @@ func partRows() []row {
 			is("empty", "answered", element("Extensions", "<samlp:Extensions/>")),
 			is("another request in it", "answered", element("Extensions", `<samlp:Extensions><samlp:AuthnRequest ID="_r" ForceAuthn="true"/></samlp:Extensions>`)),
 			is("nested over 64 deep", "page xml.depth", element("Extensions", "<samlp:Extensions>"+strings.Repeat("<x>", 64)+strings.Repeat("</x>", 64)+"</samlp:Extensions>")),
-			is("over 4096 elements", "page xml.elements", element("Extensions", "<samlp:Extensions>"+strings.Repeat("<x/>", 4096)+"</samlp:Extensions>")),
+			is("over 2048 elements", "page xml.elements", element("Extensions", "<samlp:Extensions>"+strings.Repeat("<x/>", 2048)+"</samlp:Extensions>")),
+			is("over 3072 attributes", "page xml.attributes", element("Extensions", "<samlp:Extensions>"+strings.Repeat(hundred(), 31)+"</samlp:Extensions>")),
 		),
 	)
 }

@@ -203,6 +203,9 @@ func (s *scanner) startTag() error {
 
 func (s *scanner) attribute() error {
 	s.attributes++
+	if s.attributes > s.lim.Total {
+		return differs(codeAttributes, "The XML document has too many attributes.", "more", "at most "+strconv.Itoa(s.lim.Total))
+	}
 	if err := s.name(); err != nil {
 		return err
 	}
