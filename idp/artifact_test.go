@@ -20,6 +20,7 @@ import (
 	"github.com/samlet-id/samlet/idp"
 	"github.com/samlet-id/samlet/internal/peer"
 	"github.com/samlet-id/samlet/internal/xmlsec"
+	"github.com/samlet-id/samlet/store"
 )
 
 const (
@@ -39,8 +40,9 @@ const resolveXML = `<samlp:ArtifactResolve xmlns:samlp="urn:oasis:names:tc:SAML:
 // artifactWorld is a world whose clock goes, with another service provider.
 type artifactWorld struct {
 	*world
-	mu  sync.Mutex
-	now time.Time
+	store store.Store
+	mu    sync.Mutex
+	now   time.Time
 }
 
 func newArtifactWorld(t testing.TB, edit func(string) string) *artifactWorld {
@@ -58,7 +60,7 @@ func newArtifactWorld(t testing.TB, edit func(string) string) *artifactWorld {
 			}
 			return known(ctx, id)
 		}
-		cfg.Now = w.clock
+		cfg.Now, w.store = w.clock, cfg.Store
 	})
 	return w
 }
@@ -397,4 +399,26 @@ func FuzzArtifactResolve(f *testing.F) {
 			t.Errorf("answered %s", rec.Body)
 		}
 	})
+}
+
+// TestResponseWithoutSending: what an application that takes artifacts would be
+// told can be looked at, and nothing is kept for it.
+func TestResponseWithoutSending(t *testing.T) {
+	t.Parallel()
+	w := newArtifactWorld(t, func(md string) string { return strings.ReplaceAll(md, identity.BindingPOST, identity.BindingArtifact) })
+	req, err := w.Question(*w.party)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := w.Response(t.Context(), req, w.auth.answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if to := w.verified(t, response).Attr("Destination"); to != acsURL {
+		t.Errorf("it is for %q, want %q", to, acsURL)
+	}
+	swept, err := w.store.Sweep(t.Context(), noon.Add(time.Hour))
+	if err != nil || swept != 0 {
+		t.Errorf("%d rows were kept: %v", swept, err)
+	}
 }

@@ -8,7 +8,7 @@ import "github.com/samlet-id/samlet/identity"
 // know what a party would be told asks with it.
 func (p *Provider) Question(party Party) (identity.AuthnRequest, error) {
 	rq := &authnRequest{Version: "2.0", Issuer: party.EntityID, IssueInstant: p.cfg.Now()}
-	acs, err := selectEndpoint(rq, party.Metadata.SP, identity.BindingPOST)
+	acs, err := selectEndpoint(rq, party.Metadata.SP, browserBindings()...)
 	if err != nil {
 		return identity.AuthnRequest{}, err
 	}

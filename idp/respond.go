@@ -34,6 +34,16 @@ func (p *Provider) Respond(ctx context.Context, req identity.AuthnRequest, a ide
 	return p.deliver(ctx, to, octets)
 }
 
+// Response returns the Response that Respond would send, by whatever binding; it
+// keeps and sends nothing.
+func (p *Provider) Response(ctx context.Context, req identity.AuthnRequest, a identity.Assertion) ([]byte, error) {
+	to, err := p.addressee(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return p.answer(ctx, req, to, a)
+}
+
 // answer writes the Response that Respond sends.
 func (p *Provider) answer(ctx context.Context, req identity.AuthnRequest, to addressee, a identity.Assertion) ([]byte, error) {
 	a, err := checkAnswer(req, to, a)

@@ -3,12 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"slices"
 
-	"github.com/samlet-id/samlet/binding"
 	"github.com/samlet-id/samlet/identity"
 )
 
@@ -96,7 +93,7 @@ func (s *stage) rehearse(ctx context.Context, id string, who identity.Record, vi
 	if err != nil {
 		return refused(r, err)
 	}
-	sent, err := s.respond(ctx, req, told)
+	sent, err := s.idp.Response(ctx, req, told)
 	if err != nil {
 		return refused(r, err)
 	}
@@ -141,20 +138,7 @@ func refused(r rehearsal, err error) (rehearsal, error) {
 	return r, nil
 }
 
-// respond returns the octets of the Response.
-func (s *stage) respond(ctx context.Context, req identity.AuthnRequest, a identity.Assertion) ([]byte, error) {
-	msg, err := s.idp.Respond(ctx, req, a)
-	if err != nil {
-		return nil, err
-	}
-	octets, err := base64.StdEncoding.DecodeString(msg.Form.Get(binding.ParamResponse))
-	if err != nil {
-		return nil, fmt.Errorf("reading the message: %w", err)
-	}
-	return octets, nil
-}
-
-// respondInClear is respond towards a party that takes no encryption.
+// respondInClear is the Response towards a party that takes no encryption.
 func (s *stage) respondInClear(ctx context.Context, p party, req identity.AuthnRequest, a identity.Assertion) ([]byte, error) {
 	snap := *s.snapshot
 	p.Encrypt.Mode = identity.Never
@@ -163,7 +147,7 @@ func (s *stage) respondInClear(ctx context.Context, p party, req identity.AuthnR
 	if err != nil {
 		return nil, err
 	}
-	octets, err := other.respond(ctx, req, a)
+	octets, err := other.idp.Response(ctx, req, a)
 	return octets, errors.Join(err, other.Close(ctx))
 }
 
