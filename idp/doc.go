@@ -20,6 +20,9 @@
 //	AuthnStatement  AttributeStatement  NameID  SubjectConfirmation  Conditions   assertion.go
 //	sign            encrypt  respond                                    respond.go
 //
+// A Response leaves through the browser by POST or by artifact (artifact.go), or
+// to an enhanced client in a SOAP envelope (ecp.go), which passes the same steps.
+//
 // # Where a refusal goes
 //
 // As in Shibboleth, a message that cannot be believed is answered to the person
