@@ -39,9 +39,13 @@ func (p *Provider) protection(party Party) (protection, error) {
 }
 
 // Weakness returns a sentence for the operator if assertions to the service
-// provider are protected less well than its metadata asks for, or in a way that
-// is broken, or cannot be; else nothing.
-func (p Party) Weakness() string {
+// provider cannot be signed with these keys, or are encrypted less well than its
+// metadata asks for, or in a way that is broken, or cannot be; else nothing.
+func (p Party) Weakness(keys *certs.Ring) string {
+	_, err := p.signer(keys)
+	if err != nil {
+		return identity.AsError(err).Msg
+	}
 	to, err := p.encryption()
 	if err != nil {
 		return identity.AsError(err).Msg

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/samlet-id/samlet/certs"
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/idp"
 	"github.com/samlet-id/samlet/internal/peer"
@@ -111,24 +112,29 @@ func TestEncryptionRules(t *testing.T) {
 // the configuration is read and at each use.
 func TestWeakness(t *testing.T) {
 	t.Parallel()
+	ring, err := certs.NewRing([]certs.Key{loadKey(t, "idp")})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		metadata func(string) string
 		rule     identity.EncryptRule
 		want     string
 	}{
-		"no key":            {nil, identity.EncryptRule{}, ""},
-		"a key":             {encryptingTo(t), identity.EncryptRule{}, ""},
-		"CBC listed alone":  {encryptingTo(t, method(xmlsec.AlgAES128CBC)), identity.EncryptRule{}, "plain text"},
-		"switched off":      {encryptingTo(t, method(xmlsec.AlgAES128CBC)), identity.EncryptRule{Mode: identity.Never}, ""},
-		"CBC allowed":       {encryptingTo(t), identity.EncryptRule{Content: xmlsec.AlgAES128CBC, AllowCBC: true}, "AES-CBC"},
-		"none but required": {nil, identity.EncryptRule{Mode: identity.Required}, "must be encrypted"},
-		"CBC but required":  {encryptingTo(t, method(xmlsec.AlgAES128CBC)), identity.EncryptRule{Mode: identity.Required}, "must be encrypted"},
+		"an algorithm that no key can do": {declaring("SigningMethod", xmlsec.AlgECDSASHA256), identity.EncryptRule{}, "we can sign with none"},
+		"no key":                          {nil, identity.EncryptRule{}, ""},
+		"a key":                           {encryptingTo(t), identity.EncryptRule{}, ""},
+		"CBC listed alone":                {encryptingTo(t, method(xmlsec.AlgAES128CBC)), identity.EncryptRule{}, "plain text"},
+		"switched off":                    {encryptingTo(t, method(xmlsec.AlgAES128CBC)), identity.EncryptRule{Mode: identity.Never}, ""},
+		"CBC allowed":                     {encryptingTo(t), identity.EncryptRule{Content: xmlsec.AlgAES128CBC, AllowCBC: true}, "AES-CBC"},
+		"none but required":               {nil, identity.EncryptRule{Mode: identity.Required}, "must be encrypted"},
+		"CBC but required":                {encryptingTo(t, method(xmlsec.AlgAES128CBC)), identity.EncryptRule{Mode: identity.Required}, "must be encrypted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newParty(t, c.metadata)
 			p.Encrypt = c.rule
-			if got := p.Weakness(); c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			if got := p.Weakness(ring); c.want == "" && got != "" || !strings.Contains(got, c.want) {
 				t.Errorf("got %q, want %q in it", got, c.want)
 			}
 		})

@@ -247,3 +247,22 @@ func keyNames(t *testing.T, e *metadata.Entity) []string {
 	}
 	return names
 }
+
+// BenchmarkRespondFast is one Response signed with the keys that sign faster
+// than RSA, for service providers that ask for it.
+func BenchmarkRespondFast(b *testing.B) {
+	for name, alg := range map[string]string{"ECDSA P-256": xmlsec.AlgECDSASHA256, "Ed25519": xmlsec.AlgEd25519} {
+		b.Run(name, func(b *testing.B) {
+			w := newWorld(b, declaring("SigningMethod", alg), withKeys(b))
+			w.auth.redirect = "/elsewhere"
+			w.send(byRedirect(b, authnRequest, "", nil))
+			req := *w.auth.asked
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := w.Respond(b.Context(), req, w.auth.answer); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -18,31 +18,44 @@ func (p *Provider) issuer(party Party) identity.EntityID {
 }
 
 // signer returns the key that makes every signature towards a service provider;
-// its Hash says how. The key is the one that the operator named, else an active
-// one. The algorithm is the one that the operator named, else the first in the
-// service provider's own list that one of these keys can do: what it declares
-// binds us (IIP-MD10), and what is broken on its list, such as SHA-1, counts for
-// nothing. One that declares nothing gets what every implementation knows,
-// rsa-sha256 (IIP-ALG02), as long as there is an RSA key.
+// its Hash says how.
+func (p *Provider) signer(party Party) (certs.Key, error) { return party.signer(p.cfg.Keys) }
+
+// named returns a key by its id.
+func (p *Provider) named(id string) (certs.Key, error) { return named(p.cfg.Keys, id) }
+
+func named(ring *certs.Ring, id string) (certs.Key, error) {
+	if k, ok := ring.Named(id); ok {
+		return k, nil
+	}
+	return certs.Key{}, fmt.Errorf("there is no signing key %q that is not retired", id)
+}
+
+// signer chooses among the keys of ring. The key is the one that the operator
+// named, else an active one. The algorithm is the one that the operator named,
+// else the first in the service provider's own list that one of these keys can
+// do: what it declares binds us (IIP-MD10), and what is broken on its list, such
+// as SHA-1, counts for nothing. One that declares nothing gets what every
+// implementation knows, rsa-sha256 (IIP-ALG02), as long as there is an RSA key.
 //
 // Where nothing fits, the error is of KindUnavailable with code "sp.algorithm".
-func (p *Provider) signer(party Party) (certs.Key, error) {
-	keys := p.cfg.Keys.ActiveSigning()
-	if party.Sign.Key != "" {
-		named, err := p.named(party.Sign.Key)
+func (p Party) signer(ring *certs.Ring) (certs.Key, error) {
+	keys := ring.ActiveSigning()
+	if p.Sign.Key != "" {
+		k, err := named(ring, p.Sign.Key)
 		if err != nil {
 			return certs.Key{}, err
 		}
-		keys = []certs.Key{named}
+		keys = []certs.Key{k}
 	}
-	if party.Sign.Algorithm != "" {
-		if k, ok := firstAble(keys, []string{party.Sign.Algorithm}, nil); ok {
+	if p.Sign.Algorithm != "" {
+		if k, ok := firstAble(keys, []string{p.Sign.Algorithm}, nil); ok {
 			return k, nil
 		}
 		return certs.Key{}, noAlgorithm(identity.WhoOperator, "No signing key can sign for the application with the algorithm that is configured.",
-			[]string{party.Sign.Algorithm}, nil, keys)
+			[]string{p.Sign.Algorithm}, nil, keys)
 	}
-	methods, digests := party.Metadata.SP.SigningMethods, party.Metadata.SP.DigestMethods
+	methods, digests := p.Metadata.SP.SigningMethods, p.Metadata.SP.DigestMethods
 	if len(methods) == 0 && len(digests) == 0 {
 		return keys[0], nil
 	}
@@ -55,14 +68,6 @@ func (p *Provider) signer(party Party) (certs.Key, error) {
 	}
 	return certs.Key{}, noAlgorithm(identity.WhoVendor, "The application lists the signature algorithms that it verifies, and we can sign with none of them.",
 		methods, digests, keys)
-}
-
-// named returns a key by its id.
-func (p *Provider) named(id string) (certs.Key, error) {
-	if k, ok := p.cfg.Keys.Named(id); ok {
-		return k, nil
-	}
-	return certs.Key{}, fmt.Errorf("there is no signing key %q that is not retired", id)
 }
 
 // firstAble returns the first key that can do the first algorithm that any can.

@@ -144,8 +144,10 @@ func (s *snapshot) loadParties(src *sources, rules *policy) {
 		rp := relyingParty(c, entity.EntityID)
 		rules.apply(i, c, &rp, entity, warn)
 		p := idp.Party{RelyingParty: rp, Metadata: entity, Read: src.readAt("sp-"+c.ID, c.Metadata)}
-		if weakness := p.Weakness(); weakness != "" {
-			warn("service_providers[%d].encrypt: %s: %s", i, c.ID, weakness)
+		if s.Keys != nil { // else that is what has to be told
+			if weakness := p.Weakness(s.Keys); weakness != "" {
+				warn("service_providers[%d]: %s: %s", i, c.ID, weakness)
+			}
 		}
 		s.Parties = append(s.Parties, party{Party: p, recipe: c.Recipe})
 	}
