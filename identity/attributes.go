@@ -3,6 +3,7 @@ package identity
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 )
 
@@ -75,6 +76,15 @@ const (
 	NameFormatBasic       NameFormat = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic"
 	NameFormatUnspecified NameFormat = "urn:oasis:names:tc:SAML:2.0:attrname-format:unspecified"
 )
+
+// NameFormatOf returns the NameFormat of an attribute name for which none was
+// stated: NameFormatURI if it is a URI, else NameFormatBasic.
+func NameFormatOf(name string) NameFormat {
+	if u, err := url.Parse(name); err == nil && u.IsAbs() {
+		return NameFormatURI
+	}
+	return NameFormatBasic
+}
 
 // Attribute is one row of the catalogue: a canonical name and what the outside
 // calls it.

@@ -51,7 +51,7 @@ func (p *Provider) onWire(r *identity.Released) wireName {
 	friendly := cmp.Or(r.FriendlyName, row.FriendlyName)
 	switch {
 	case r.As != "":
-		return wireName{r.As, cmp.Or(r.NameFormat, formatOf(r.As)), friendly}
+		return wireName{r.As, r.NameFormat, friendly}
 	case row.SAMLName != "":
 		return wireName{row.SAMLName, cmp.Or(r.NameFormat, row.NameFormat), friendly}
 	}

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -16,9 +17,10 @@ import (
 // say which.
 func released(rp identity.RelyingParty, req identity.AuthnRequest, rec identity.Record, person identity.Person) (_ []identity.Released, faults []error) {
 	out := make([]identity.Released, 0, len(rp.Release)+2)
-	shape := make([]identity.ReleaseRule, 0, cap(out)) // First and Join, to be applied once all have narrowed
+	forms := make([]form, 0, cap(out)) // to be applied once all have narrowed
 	at := make(map[string]int, cap(out))
-	for _, rule := range rp.Release {
+	for j := range rp.Release {
+		rule := &rp.Release[j]
 		values, err := valuesOf(rule, rec, person)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("computing %s: %w", rule.As, err))
@@ -35,17 +37,15 @@ func released(rp identity.RelyingParty, req identity.AuthnRequest, rec identity.
 			out = append(out, identity.Released{
 				Attribute: rule.Attribute, As: rule.As, NameFormat: rule.NameFormat, FriendlyName: rule.FriendlyName, Values: values,
 			})
-			shape = append(shape, rule)
+			forms = append(forms, form{rule.First, rule.Join})
 			continue
 		}
 		out[i].Values = slices.DeleteFunc(slices.Clone(out[i].Values), func(v string) bool { return !slices.Contains(values, v) })
-		shape[i].First = shape[i].First || rule.First
-		if shape[i].Join == "" {
-			shape[i].Join = rule.Join
-		}
+		forms[i].first = forms[i].first || rule.First
+		forms[i].join = cmp.Or(forms[i].join, rule.Join)
 	}
 	for i := range out {
-		out[i].Values = shaped(out[i].Values, shape[i])
+		out[i].Values = forms[i].apply(out[i].Values)
 	}
 	out = append(out, requested(rp, req, person.Attributes)...)
 	return slices.DeleteFunc(out, func(r identity.Released) bool { return len(r.Values) == 0 }), faults
@@ -76,14 +76,14 @@ func requested(rp identity.RelyingParty, req identity.AuthnRequest, attributes i
 		if only, some := req.Only[n]; some {
 			values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return !slices.Contains(only, v) })
 		}
-		out = append(out, identity.Released{Attribute: n, Values: shaped(values, identity.ReleaseRule{})})
+		out = append(out, identity.Released{Attribute: n, Values: form{}.apply(values)})
 	}
 	return out
 }
 
 // valuesOf returns the values that a rule speaks of, in their stored order. An
 // expression of a rule with Sources sees the values of these alone.
-func valuesOf(rule identity.ReleaseRule, rec identity.Record, person identity.Person) ([]string, error) {
+func valuesOf(rule *identity.ReleaseRule, rec identity.Record, person identity.Person) ([]string, error) {
 	switch {
 	case rule.Value != nil:
 		if len(rule.Sources) > 0 {
@@ -104,16 +104,22 @@ func fromSources(rec identity.Record, sources []identity.Source) identity.Record
 	return rec
 }
 
-// shaped drops empty values, which say nothing, and applies First and Join.
-func shaped(values []string, rule identity.ReleaseRule) []string {
+// form is how values leave: First and Join of a rule.
+type form struct {
+	first bool
+	join  string
+}
+
+// apply drops empty values, which say nothing, and brings the others into form.
+func (f form) apply(values []string) []string {
 	if slices.Contains(values, "") {
 		values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
 	}
-	if rule.First && len(values) > 1 {
+	if f.first && len(values) > 1 {
 		values = values[:1:1]
 	}
-	if rule.Join != "" && len(values) > 1 {
-		values = []string{strings.Join(values, rule.Join)}
+	if f.join != "" && len(values) > 1 {
+		values = []string{strings.Join(values, f.join)}
 	}
 	return values
 }

@@ -1,24 +1,29 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/internal/peer"
+	"github.com/samlet-id/samlet/store"
 )
 
 // bareSignature makes one RSA-2048 signature with the key of world's samlet, the
@@ -46,31 +51,92 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// BenchmarkExistingSession is one sign-on with an existing session through the
-// whole HTTP handler: AuthnRequest by Redirect in, signed Response on an
-// auto-posting page out. Each is paired with a bare RSA-2048 signature, so that
-// the noise of the machine meets both; x/signature is the ratio of their sums of
-// processor time.
-func BenchmarkExistingSession(b *testing.B) {
-	world := startWorld(b)
+// attributes gives one person n attributes with a value each, and lets all of
+// them leave towards one application: most as they are, some renamed, filtered or
+// computed.
+func (d *demo) attributes(b *testing.B, user string, app, n int) {
+	b.Helper()
+	rows, rules := "", make([]string, n)
+	values := make([]identity.Value, n)
+	for i := range n {
+		name := fmt.Sprintf("%s_%d", user, i)
+		rows += fmt.Sprintf("  - {id: %s, label: Attribute %d, type: string, saml_name: \"urn:oid:1.3.6.1.4.1.32473.%d.%d\", friendly_name: %s}\n", name, i, app, i, name)
+		values[i] = identity.Value{Name: identity.Name(name), Value: fmt.Sprintf("value %d of %s", i, user), Source: identity.SourceOperator}
+		rules[i] = fmt.Sprintf("{attribute: %s}", name)
+		switch i % 10 {
+		case 3:
+			rules[i] = fmt.Sprintf("{attribute: %s, as: \"https://app.example.test/claims/%d\"}", name, i)
+		case 5:
+			rules[i] = fmt.Sprintf("{attribute: %s, only: [\"value *\", \"other *\"]}", name)
+		case 7:
+			rules[i] = fmt.Sprintf("{value: 'upper(user.%s) + \"!\"', as: computed%d}", name, i)
+		}
+	}
+	entry := regexp.MustCompile(fmt.Sprintf(`(?s)(id: app%d\n.*?release: )\[.*?\]`, app+1))
+	err := editConfig(d.samlet.path, func(raw []byte) ([]byte, error) {
+		if !entry.Match(raw) {
+			return nil, fmt.Errorf("no release list of app%d in %s", app+1, raw)
+		}
+		raw = entry.ReplaceAll(raw, []byte("${1}["+strings.Join(rules, ", ")+"]"))
+		if bytes.Contains(raw, []byte("\nattributes:\n")) {
+			return bytes.Replace(raw, []byte("\nattributes:\n"), []byte("\nattributes:\n"+rows), 1), nil
+		}
+		return append(raw, "\nattributes:\n"+rows...), nil
+	}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := b.Context()
+	err = d.samlet.store.Update(ctx, func(tx *store.Tx) error {
+		r, err := tx.Records.ByLogin(ctx, user)
+		if err != nil {
+			return err
+		}
+		r.Values = values
+		return tx.Records.Replace(ctx, r)
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := d.samlet.reload(ctx); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// signedOn signs user in at an application, and returns the request with which a
+// browser asks for the next answer from that session.
+func (d *demo) signedOn(b *testing.B, user string, app int) *http.Request {
+	b.Helper()
 	browser := peer.NewBrowser(b)
-	browser.Walk(world.Apps[0]+"/app/signin", peer.Fill{"identifier": "alice", "password": demoPassword})
-	browser.Get(world.Apps[0] + "/app/signin")
+	browser.Walk(d.Apps[app]+"/app/signin", peer.Fill{"identifier": user, "password": demoPassword})
+	browser.Get(d.Apps[app] + "/app/signin")
 	var address string
 	for _, sent := range browser.Sent {
-		if target, ok := strings.CutPrefix(sent, "GET "+world.Samlet); ok {
+		if target, ok := strings.CutPrefix(sent, "GET "+d.Samlet); ok {
 			address = target
 		}
 	}
-	req := httptest.NewRequest(http.MethodGet, world.Samlet+address, nil)
-	for _, c := range browser.Cookies(world.Samlet) {
+	req := httptest.NewRequest(http.MethodGet, d.Samlet+address, nil)
+	for _, c := range browser.Cookies(d.Samlet) {
 		req.AddCookie(c)
 	}
 	answer := httptest.NewRecorder()
-	world.samlet.ServeHTTP(answer, req)
+	d.samlet.ServeHTTP(answer, req)
 	if !strings.Contains(answer.Body.String(), `name="SAMLResponse"`) {
 		b.Fatalf("got status %d and no Response:\n%s", answer.Code, answer.Body)
 	}
+	return req
+}
+
+// BenchmarkExistingSession is one sign-on with an existing session through the
+// whole HTTP handler: AuthnRequest by Redirect in, signed Response with twenty
+// attributes on an auto-posting page out. Each is paired with a bare RSA-2048
+// signature, so that the noise of the machine meets both; x/signature is the
+// ratio of their sums of processor time.
+func BenchmarkExistingSession(b *testing.B) {
+	world := startWorld(b)
+	world.attributes(b, "alice", 0, 20)
+	req := world.signedOn(b, "alice", 0)
 	var sso, signature time.Duration
 	b.ReportAllocs()
 	for b.Loop() {
@@ -83,6 +149,31 @@ func BenchmarkExistingSession(b *testing.B) {
 	}
 	b.ReportMetric(float64(sso)/float64(signature), "x/signature")
 	b.ReportMetric(float64(sso.Microseconds())/float64(b.N), "cpu-µs/sso")
+}
+
+// BenchmarkAttributes takes turns between somebody of whom 5 attributes are
+// stored and leave, and somebody of whom 100 are and do; µs/95-attributes is the
+// difference in processor time, x/5-attributes the ratio.
+func BenchmarkAttributes(b *testing.B) {
+	world := startWorld(b)
+	cfg := world.samlet.house.snapshot.Config
+	if _, err := createUser(b.Context(), world.samlet.store, cfg, "carol", identity.NewSecret(demoPassword), identity.Attributes{}); err != nil {
+		b.Fatal(err)
+	}
+	world.attributes(b, "alice", 0, 5)
+	world.attributes(b, "carol", 1, 100)
+	few, many := world.signedOn(b, "alice", 0), world.signedOn(b, "carol", 1)
+	var small, large time.Duration
+	for b.Loop() {
+		began := cpuTime(b)
+		world.samlet.ServeHTTP(&discard{header: http.Header{}}, few)
+		between := cpuTime(b)
+		world.samlet.ServeHTTP(&discard{header: http.Header{}}, many)
+		small += between - began
+		large += cpuTime(b) - between
+	}
+	b.ReportMetric(float64((large-small).Microseconds())/float64(b.N), "µs/95-attributes")
+	b.ReportMetric(float64(large)/float64(small), "x/5-attributes")
 }
 
 // discard is a ResponseWriter that costs nothing.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -96,12 +97,11 @@ func (r *policyReader) rules(at string, configured []ReleaseConfig) []identity.R
 			r.fault(fmt.Sprintf("%s.release[%d].value", at, j), err)
 		}
 		row, known := r.catalogue.Lookup(identity.Name(c.Attribute))
-		if !known || c.As != "" || row.SAMLName == "" {
-			continue
+		if known && c.As == "" && row.SAMLName != "" {
+			rules[j].As, rules[j].NameFormat = row.SAMLName, cmp.Or(rules[j].NameFormat, row.NameFormat)
 		}
-		rules[j].As = row.SAMLName
-		if rules[j].NameFormat == "" {
-			rules[j].NameFormat = row.NameFormat
+		if rules[j].As != "" && rules[j].NameFormat == "" {
+			rules[j].NameFormat = identity.NameFormatOf(rules[j].As)
 		}
 	}
 	return rules

@@ -15,6 +15,11 @@ func (w *Writer) escape(text string, inAttribute bool) {
 	from := 0
 	for i := 0; i < len(text); {
 		c := text[i]
+		// Letters, digits and most punctuation, which nearly all text is, come first.
+		if c > '>' && c < utf8.RuneSelf || c > '&' && c < '<' || c == ' ' {
+			i++
+			continue
+		}
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(text[i:])
 			if !xmlRune(r) || r == utf8.RuneError && size == 1 {

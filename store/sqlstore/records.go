@@ -3,7 +3,10 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/samlet-id/samlet/identity"
 )
@@ -11,51 +14,64 @@ import (
 // records implements store.Records.
 type records struct{ c *conn }
 
-// What a row of sqlRecords describes.
-const (
-	partRecord = iota
-	partLogin
-	partValue
-)
-
 // sqlRecords reads the records of an ID range with everything that belongs to
-// them in one round trip: per record one row of part 0, then its sign-in names,
-// then its values.
+// them in one round trip, one row each: a row of the result costs far more than
+// what is in it. Sign-in names and values come as one text, in which every part is
+// led by its length in bytes and a colon.
 const sqlRecords = `
-SELECT id AS record, 0 AS part, 0 AS position, '' AS name, '' AS value, '' AS source, disabled, created, updated
-FROM records WHERE id >= $1 AND id <= $2
-UNION ALL
-SELECT record, 1, position, '', login, '', FALSE, 0, 0
-FROM record_logins WHERE record >= $1 AND record <= $2
-UNION ALL
-SELECT record, 2, position, name, value, source, FALSE, 0, 0
-FROM record_values WHERE record >= $1 AND record <= $2
-ORDER BY record, part, position`
+SELECT r.id, r.disabled, r.created, r.updated,
+	COALESCE((
+		SELECT string_agg(octet_length(l.login) || ':' || l.login, '' ORDER BY l.position)
+		FROM record_logins AS l WHERE l.record = r.id), ''),
+	COALESCE((
+		SELECT string_agg(octet_length(v.name) || ':' || v.name || octet_length(v.value) || ':' || v.value
+			|| octet_length(v.source) || ':' || v.source, '' ORDER BY v.position)
+		FROM record_values AS v WHERE v.record = r.id), '')
+FROM records AS r WHERE r.id >= $1 AND r.id <= $2
+ORDER BY r.id`
 
 func (s records) load(ctx context.Context, from, to identity.RecordID) ([]identity.Record, error) {
 	var out []identity.Record
-	// Every row fills all of these anew, and what is kept of them is copied.
-	var r identity.Record
-	var v identity.Value
-	var part, position int
-	columns := []any{&r.ID, &part, &position, &v.Name, &v.Value, &v.Source, &r.Disabled, instant{&r.Created}, instant{&r.Updated}}
 	err := s.c.all(ctx, func(rows *sql.Rows) error {
-		if err := rows.Scan(columns...); err != nil {
+		var r identity.Record
+		var logins, values parts
+		if err := rows.Scan(&r.ID, &r.Disabled, instant{&r.Created}, instant{&r.Updated}, &logins, &values); err != nil {
 			return err
 		}
-		switch part {
-		case partRecord:
-			out = append(out, r)
-		case partLogin:
-			last := &out[len(out)-1]
-			last.Logins = append(last.Logins, v.Value)
-		case partValue:
-			last := &out[len(out)-1]
-			last.Values = append(last.Values, v)
+		for logins != "" {
+			login, err := logins.next()
+			if err != nil {
+				return err
+			}
+			r.Logins = append(r.Logins, login)
 		}
+		for values != "" {
+			name, err1 := values.next()
+			value, err2 := values.next()
+			source, err3 := values.next()
+			if err := errors.Join(err1, err2, err3); err != nil {
+				return err
+			}
+			r.Values = append(r.Values, identity.Value{Name: identity.Name(name), Value: value, Source: identity.Source(source)})
+		}
+		out = append(out, r)
 		return nil
 	}, sqlRecords, from, to)
 	return out, err
+}
+
+// parts is texts in one, each led by its length in bytes and a colon.
+type parts string
+
+// next cuts off the first.
+func (p *parts) next() (string, error) {
+	digits, rest, _ := strings.Cut(string(*p), ":")
+	n, err := strconv.Atoi(digits)
+	if err != nil || n < 0 || n > len(rest) {
+		return "", errors.New("the database returned a list whose lengths do not add up")
+	}
+	*p = parts(rest[n:])
+	return rest[:n], nil
 }
 
 // Create implements store.Records.
