@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/rand"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -60,7 +61,7 @@ func newArtifactWorld(t testing.TB, edit func(string) string) *artifactWorld {
 			}
 			return known(ctx, id)
 		}
-		cfg.Now, w.store = w.clock, cfg.Store
+		cfg.Now, cfg.Rand, w.store = w.clock, rand.Reader, cfg.Store
 	})
 	return w
 }
