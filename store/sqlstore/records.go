@@ -17,16 +17,17 @@ type records struct{ c *conn }
 // sqlRecords reads the records of an ID range with everything that belongs to
 // them in one round trip, one row each: a row of the result costs far more than
 // what is in it. Sign-in names and values come as one text, in which every part is
-// led by its length in bytes and a colon.
+// led by its length in bytes and a colon. The rows that they are made of come in
+// order out of the subquery: an ORDER BY within string_agg would have SQLite sort
+// what its index has in order already.
 const sqlRecords = `
 SELECT r.id, r.disabled, r.created, r.updated,
-	COALESCE((
-		SELECT string_agg(octet_length(l.login) || ':' || l.login, '' ORDER BY l.position)
-		FROM record_logins AS l WHERE l.record = r.id), ''),
-	COALESCE((
-		SELECT string_agg(octet_length(v.name) || ':' || v.name || octet_length(v.value) || ':' || v.value
-			|| octet_length(v.source) || ':' || v.source, '' ORDER BY v.position)
-		FROM record_values AS v WHERE v.record = r.id), '')
+	COALESCE((SELECT string_agg(part, '') FROM (
+		SELECT octet_length(login) || ':' || login AS part
+		FROM record_logins WHERE record = r.id ORDER BY position) AS l), ''),
+	COALESCE((SELECT string_agg(part, '') FROM (
+		SELECT octet_length(name) || ':' || name || octet_length(value) || ':' || value || octet_length(source) || ':' || source AS part
+		FROM record_values WHERE record = r.id ORDER BY position) AS v), '')
 FROM records AS r WHERE r.id >= $1 AND r.id <= $2
 ORDER BY r.id`
 
