@@ -53,17 +53,16 @@ func (p *Provider) sendByArtifact(ctx context.Context, to addressee, response []
 
 // artifactResolve is a samlp:ArtifactResolve (SAML Core 3.5.1).
 type artifactResolve struct {
-	logoutMessage        // ID, Version, IssueInstant, Destination, Issuer
-	Artifact      string // as it was sent
+	message
+	Artifact string // as it was sent
 }
 
 func parseArtifactResolve(e *xmlsec.Element) (*artifactResolve, error) {
-	m, err := parseMessage(e, "ArtifactResolve",
+	m, err := parseMessage(e, malformedResolve, "ArtifactResolve",
 		xmlName{xmlsec.NSAssertion, "Issuer", false}, xmlName{xmlsec.NSDSig, "Signature", false}, xmlName{xmlsec.NSProtocol, "Extensions", false},
 		xmlName{xmlsec.NSProtocol, "Artifact", false})
 	if err != nil {
-		bad := identity.AsError(err)
-		return nil, malformedResolve(bad.Seen, bad.Expected)
+		return nil, err
 	}
 	artifact := e.Child(xmlsec.NSProtocol, "Artifact")
 	if artifact == nil {
@@ -73,10 +72,10 @@ func parseArtifactResolve(e *xmlsec.Element) (*artifactResolve, error) {
 	if err != nil {
 		return nil, malformedResolve("markup in the Artifact", "an Artifact (SAML Core 3.5.1)")
 	}
-	return &artifactResolve{logoutMessage: m, Artifact: text}, nil
+	return &artifactResolve{message: m, Artifact: text}, nil
 }
 
-func malformedResolve(seen, expected string) error {
+func malformedResolve(seen, expected string) *identity.Error {
 	return &identity.Error{
 		Kind: identity.KindInvalid, Code: "sp.artifact", Who: identity.WhoVendor,
 		Msg: "The application's ArtifactResolve is not as the specification wants it.", Seen: seen, Expected: expected,

@@ -169,8 +169,8 @@ func (p *Provider) nameOf(rq *logoutRequest) (identity.Principal, error) {
 	return readNameID(doc.Root())
 }
 
-// believe returns the service provider that sent a message of single logout, and
-// the message as its signature covers it. There is none without a signature
+// believe returns the service provider that sent a message of single logout, or an
+// ArtifactResolve, and the message as its signature covers it. There is none without a signature
 // (SAML Profiles 4.4.4.1, 4.4.4.2): over the query by HTTP-Redirect, inside of
 // the XML else.
 func (p *Provider) believe(ctx context.Context, issuer identity.EntityID, doc *xmlsec.Document, e *xmlsec.Element, msg binding.SAML) (Party, *xmlsec.Element, error) {
@@ -201,7 +201,7 @@ func (p *Provider) believe(ctx context.Context, issuer identity.EntityID, doc *x
 func unsigned(party Party, expected string) error {
 	return &identity.Error{
 		Kind: identity.KindInvalid, Code: "sp.unsigned", Who: identity.WhoVendor,
-		Msg: "The application must sign its messages of single logout, and this one is not signed.", Seen: string(party.EntityID), Expected: expected,
+		Msg: "The application must sign such messages, and this one is not signed.", Seen: string(party.EntityID), Expected: expected,
 	}
 }
 
