@@ -53,12 +53,12 @@ func TestEncryptionRules(t *testing.T) {
 		want    []string // algorithms in the Response; nil: refused
 		warned  bool
 	}{
-		"the digest of the metadata": {[]string{method(gcm), method(xmlsec.AlgRSAOAEPMGF1P, xmlsec.AlgSHA256)}, identity.EncryptRule{}, on(0),
-			[]string{gcm, xmlsec.AlgRSAOAEPMGF1P, xmlsec.AlgSHA256}, false},
+		"the digest of the metadata": {[]string{method(gcm), method(xmlsec.AlgRSAOAEPMGF1P, xmlsec.AlgSHA384)}, identity.EncryptRule{}, on(0),
+			[]string{gcm, xmlsec.AlgRSAOAEPMGF1P, xmlsec.AlgSHA384}, false},
 		"digest and MGF of the metadata": {[]string{method(oaep, xmlsec.AlgSHA512, xmlsec.AlgMGF1SHA512)}, identity.EncryptRule{}, on(0),
 			[]string{gcm, oaep, xmlsec.AlgSHA512, xmlsec.AlgMGF1SHA512}, false},
-		"behind a digest that is unknown": {[]string{method(oaep, "urn:md5"), method(oaep, xmlsec.AlgSHA256)}, identity.EncryptRule{}, on(0),
-			[]string{gcm, oaep, xmlsec.AlgSHA256}, false},
+		"behind a digest that is unknown": {[]string{method(oaep, "urn:md5"), method(oaep, xmlsec.AlgSHA384)}, identity.EncryptRule{}, on(0),
+			[]string{gcm, oaep, xmlsec.AlgSHA384}, false},
 		"the operator's content": {nil, identity.EncryptRule{Content: xmlsec.AlgAES128GCM}, on(0),
 			[]string{xmlsec.AlgAES128GCM, xmlsec.AlgRSAOAEPMGF1P}, false},
 		"the operator's transport": {nil, identity.EncryptRule{KeyTransport: oaep, Digest: xmlsec.AlgSHA256}, on(0),

@@ -49,9 +49,7 @@ func (r *reader) extensions(el *xmlsec.Element) error {
 	ext := el.Child(xmlsec.NSMetadata, "Extensions")
 	for _, container := range ext.Children(xmlsec.NSMDAttr, "EntityAttributes") {
 		for _, c := range container.Children(xmlsec.NSAssertion, "Attribute") {
-			if err := r.entityAttribute(c); err != nil {
-				return err
-			}
+			r.entityAttribute(c)
 		}
 	}
 	info := ext.Child(xmlsec.NSMDRPI, "RegistrationInfo")
@@ -74,8 +72,9 @@ func (r *reader) extensions(el *xmlsec.Element) error {
 
 // entityAttribute adds one attribute; an attribute that is there already gains
 // the values that it lacks. Values are compared without the blanks around them,
-// which files that were indented by a machine are full of.
-func (r *reader) entityAttribute(el *xmlsec.Element) error {
+// which files that were indented by a machine are full of. A value that is no
+// text says nothing to us.
+func (r *reader) entityAttribute(el *xmlsec.Element) {
 	a := EntityAttribute{Name: el.Attr("Name"), NameFormat: identity.NameFormat(el.Attr("NameFormat"))}
 	at := slices.IndexFunc(r.e.Attributes, func(b EntityAttribute) bool { return a.Name == b.Name && a.NameFormat == b.NameFormat })
 	if at < 0 {
@@ -86,11 +85,11 @@ func (r *reader) entityAttribute(el *xmlsec.Element) error {
 	for _, v := range el.Children(xmlsec.NSAssertion, "AttributeValue") {
 		text, err := v.TrimText()
 		if err != nil {
-			return err
+			r.finding("A value of the entity attribute %q was passed over because it is no text.", a.Name)
+			continue
 		}
 		if text != "" && !slices.Contains(have.Values, text) {
 			have.Values = append(have.Values, text)
 		}
 	}
-	return nil
 }

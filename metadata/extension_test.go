@@ -50,6 +50,7 @@ func TestEntityAttributes(t *testing.T) {
 		"indented":                 {spWith(entityAttributes + category("\n  "+rands+"\n") + end), categories(rands)},
 		"twice":                    {spWith(entityAttributes + category(rands) + category(rands, coco) + end), categories(rands, coco)},
 		"of the group around it":   {group(entityAttributes+category(coco)+end, spWith(entityAttributes+category(rands)+end)), categories(coco, rands)},
+		"one value no text":        {spWith(entityAttributes + category("<a/>", coco) + end), categories(coco)},
 		"inside of an assertion":   {spWith(entityAttributes + `<saml:Assertion><saml:AttributeStatement>` + category(rands) + `</saml:AttributeStatement></saml:Assertion>` + end), nil},
 		"outside of its container": {spWith(`<saml:Attribute xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" Name="x"/>`), nil},
 	} {

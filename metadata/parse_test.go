@@ -82,7 +82,7 @@ func TestParsePeersFiles(t *testing.T) {
 			if e.SP != nil {
 				role = e.SP.Role
 				got.ACS, got.AuthnSigned, got.WantAssertions = len(e.SP.ACS), e.SP.AuthnRequestsSigned, e.SP.WantAssertionsSigned
-				acs, err := e.SP.AssertionConsumerService("", nil, "")
+				acs, err := e.SP.AssertionConsumerService("", nil, "", identity.BindingPOST, identity.BindingArtifact)
 				if err != nil {
 					t.Error(err)
 				}
@@ -327,6 +327,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(raw)
 	}
 	f.Add(idp(descriptor("", keyInfo(`<ds:KeyValue><ds:RSAKeyValue><ds:Modulus>AQAB</ds:Modulus><ds:Exponent>AQAB</ds:Exponent></ds:RSAKeyValue></ds:KeyValue>`))))
+	f.Add([]byte(spWith(registrationInfo + entityAttributes + category(rands, coco) + `</mdattr:EntityAttributes>`)))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		e, err := metadata.Parse(raw, metadata.ParseOptions{Now: now})
 		if err != nil {
@@ -342,7 +343,7 @@ func FuzzParse(f *testing.F) {
 			t.Error("accepted an IdP without keys")
 		}
 		if e.SP != nil {
-			acs, err := e.SP.AssertionConsumerService("", nil, "")
+			acs, err := e.SP.AssertionConsumerService("", nil, "", identity.BindingPOST, identity.BindingArtifact)
 			if err != nil || !strings.HasPrefix(strings.ToLower(acs.Location), "https://") {
 				t.Errorf("accepted an SP whose answers go to %q (%v)", acs.Location, err)
 			}
