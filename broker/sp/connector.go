@@ -24,6 +24,7 @@ const DefaultSkew = 3 * time.Minute
 type Config struct {
 	EntityID identity.EntityID // ours, as this IdP is to know us
 	ACS      string            // our AssertionConsumerService URL for this connection
+	SLO      string            // our SingleLogoutService URL, for HTTP-Redirect; empty: we are told of no logout
 	IDP      *metadata.Entity  // the upstream; its keys are the only ones believed
 	Keys     *certs.Ring       // ours
 	Store    store.Store       // remembers consumed assertions
@@ -116,6 +117,9 @@ func singleSignOnService(idp *metadata.IDP) (metadata.Endpoint, error) {
 
 // Issuer returns the IdP's entityID.
 func (c *Connector) Issuer() identity.EntityID { return c.issuer }
+
+// EntityID returns our own, as the IdP knows us.
+func (c *Connector) EntityID() identity.EntityID { return c.cfg.EntityID }
 
 // upstream returns an Error that the partner can put right.
 func upstream(code identity.Code, kind identity.Kind, msg, seen, expected string) *identity.Error {

@@ -12,12 +12,17 @@ import (
 // It says what New was told, so that the document and the behaviour agree.
 func (c *Connector) Metadata() ([]byte, error) {
 	signing := c.cfg.Keys.Signing()
+	var logout []metadata.Endpoint
+	if c.cfg.SLO != "" {
+		logout = []metadata.Endpoint{{Binding: identity.BindingRedirect, Location: c.cfg.SLO}}
+	}
 	doc, err := metadata.WriteSP(metadata.SPConfig{
 		EntityID: c.cfg.EntityID,
 		ACS: []metadata.IndexedEndpoint{{
 			Endpoint: metadata.Endpoint{Binding: identity.BindingPOST, Location: c.cfg.ACS}, IsDefault: identity.On,
 		}},
 		Signing: c.cfg.Keys.Published(certs.Signing), Encryption: c.cfg.Keys.Published(certs.Encryption),
+		SLO:                 logout,
 		NameIDFormats:       c.nameIDFormats(),
 		AuthnRequestsSigned: c.signsRequests(), WantAssertionsSigned: c.cfg.RequireSignedAssertion,
 		DisplayName: c.cfg.DisplayName, Now: c.cfg.Now, SignWith: &signing,

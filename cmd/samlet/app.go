@@ -36,6 +36,8 @@ type app struct {
 const (
 	purposeAppLogin  store.Purpose = "app-login"
 	purposeAppResult store.Purpose = "app-result"
+	// Which results a LogoutRequest means: the NameID and SessionIndex of each.
+	purposeAppName store.Purpose = "app-name"
 )
 
 const (
@@ -59,6 +61,7 @@ func newApp(cfg appConfig) (*app, error) {
 	connector, err := sp.New(sp.Config{
 		EntityID:    identity.EntityID(cfg.BaseURL + cfg.Path + "/metadata"),
 		ACS:         cfg.BaseURL + cfg.Path + "/acs",
+		SLO:         cfg.BaseURL + cfg.Path + "/slo",
 		IDP:         cfg.IDP,
 		Keys:        cfg.Keys,
 		Store:       cfg.Store,
@@ -78,6 +81,7 @@ func (a *app) Mount(mux *http.ServeMux) {
 	mux.Handle("GET "+a.path+"/signin", a.web.Handle(a.signIn))
 	mux.Handle("POST "+a.path+"/acs", a.web.Handle(a.assertionConsumerService))
 	mux.Handle("GET "+a.path+"/signout", a.web.Handle(a.signOut))
+	mux.Handle("GET "+a.path+"/slo", a.web.Handle(a.singleLogoutService))
 	mux.Handle("GET "+a.path+"/metadata", a.web.Handle(a.metadata))
 }
 
@@ -213,16 +217,17 @@ func (a *app) remember(ctx context.Context, result appResult) (string, error) {
 	}
 	now := a.now()
 	return id, a.store.Update(ctx, func(tx *store.Tx) error {
-		return tx.Tickets.Put(ctx, store.Ticket{Purpose: purposeAppResult, ID: id, Payload: payload, Expires: now.Add(appResultLife)}, now)
+		err := tx.Tickets.Put(ctx, store.Ticket{Purpose: purposeAppResult, ID: id, Payload: payload, Expires: now.Add(appResultLife)}, now)
+		if err != nil || result.Assertion.Session == "" {
+			return err
+		}
+		// The latest sign-in of a session takes the place of the one before.
+		name := a.nameOf(result.Assertion.Principal, result.Assertion.Session)
+		if _, err := tx.Tickets.Take(ctx, purposeAppName, name, now); err != nil && !errors.Is(err, &identity.Error{Kind: identity.KindNotFound}) {
+			return err
+		}
+		return tx.Tickets.Put(ctx, store.Ticket{Purpose: purposeAppName, ID: name, Payload: []byte(id), Expires: now.Add(appResultLife)}, now)
 	})
-}
-
-// signOut forgets the application's own session; the one at the identity
-// provider goes on.
-func (a *app) signOut(w http.ResponseWriter, r *http.Request) error {
-	a.web.ClearCookie(w, a.cookie())
-	a.web.Redirect(w, r, a.path)
-	return nil
 }
 
 func (a *app) metadata(w http.ResponseWriter, _ *http.Request) error {

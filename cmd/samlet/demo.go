@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/samlet-id/samlet/broker/sp"
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/metadata"
 )
@@ -71,6 +72,8 @@ type demo struct {
 	running sync.WaitGroup
 	servers []*server
 	apps    []*http.Server
+
+	connectors [2]*sp.Connector // of the applications
 
 	mu  sync.Mutex
 	err error // the first failure of a part that was running
@@ -226,6 +229,7 @@ func (d *demo) startApp(ctx context.Context, i int, name string, ln net.Listener
 		return nil
 	})
 	d.apps = append(d.apps, srv)
+	d.connectors[i] = a.connector
 
 	doc, err := a.connector.Metadata()
 	if err != nil {
@@ -289,6 +293,7 @@ samlet demo: everything below runs in this process and is gone when it ends.
   Partner's IdP           %s
 
 Sign in at application 1 as one of these, then open application 2: no prompt.
+Sign out at one of them, and the other and samlet have signed you out, too.
 
   %-18s password %q   (kept by samlet)
   %-18s password %q   (samlet sends them to the partner, where the name is %q)

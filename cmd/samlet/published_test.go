@@ -21,7 +21,7 @@ func TestPublishedEndpointsAreServed(t *testing.T) {
 			"ArtifactResolutionService SOAP", "SingleLogoutService HTTP-Redirect", "SingleLogoutService HTTP-POST", "SingleLogoutService SOAP",
 			"SingleSignOnService HTTP-Redirect", "SingleSignOnService HTTP-POST"},
 		"/saml/sp/partner/metadata": {"AssertionConsumerService HTTP-POST"},
-		"/test/metadata":            {"AssertionConsumerService HTTP-POST"},
+		"/test/metadata":            {"SingleLogoutService HTTP-Redirect", "AssertionConsumerService HTTP-POST"},
 	} {
 		status, body := call(t, http.MethodGet, world.Samlet+path, "")
 		doc := etree.NewDocument()
