@@ -188,6 +188,22 @@ func TestConnectionsAreTheEnabledOnesInOrder(t *testing.T) {
 	}
 }
 
+// TestConnectionsNameTheirIssuers holds what an IDPList is compared with.
+func TestConnectionsNameTheirIssuers(t *testing.T) {
+	t.Parallel()
+	off := creating("b", "https://off.example.test")
+	off.Disabled = true
+	b := open(t, openStore(t), time.Now(), creating("a", partner), off)
+	if got := b.Connections(); len(got) != 1 || got[0].Issuer != partner {
+		t.Errorf("got %+v, want one connection of %s", got, partner)
+	}
+	for issuer, want := range map[identity.EntityID]bool{partner: true, "https://off.example.test": true, "https://x.example.test": false} {
+		if got := b.Knows(issuer); got != want {
+			t.Errorf("Knows(%s) = %t, want %t", issuer, got, want)
+		}
+	}
+}
+
 func TestConnectionThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	off := creating("off", partner)

@@ -19,7 +19,8 @@ type upstream struct {
 	record      map[string]identity.RecordID
 	instant     time.Time // of every authentication; zero means now
 	class       identity.ClassRef
-	notAfter    time.Time // of every session; zero for no bound
+	behind      []identity.EntityID // further authorities of every session
+	notAfter    time.Time           // of every session; zero for no bound
 	fail        error
 	asked       []identity.AuthnRequest
 }
@@ -71,7 +72,7 @@ func (u *upstream) Finish(_ context.Context, id identity.ConnectionID, state []b
 	}
 	return identity.Assertion{
 		Principal: identity.Principal{Issuer: ourID, Subject: string(rec)},
-		Context:   identity.AuthnContext{Class: class, Instant: instant, Authorities: []identity.EntityID{"https://idp.example.test"}},
+		Context:   identity.AuthnContext{Class: class, Instant: instant, Authorities: append([]identity.EntityID{"https://idp.example.test"}, u.behind...)},
 		Session:   "upstream-index",
 		NotAfter:  u.notAfter,
 	}, nil

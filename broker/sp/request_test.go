@@ -36,6 +36,7 @@ func TestAuthnRequest(t *testing.T) {
 		issuer   = `<saml:Issuer xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">` + ourID + `</saml:Issuer>`
 		end      = `</samlp:AuthnRequest>`
 	)
+	two := 2
 	tests := []struct {
 		name string
 		cfg  func(*sp.Config)
@@ -49,6 +50,20 @@ func TestAuthnRequest(t *testing.T) {
 			"what the relying party wants is not passed on", nil,
 			identity.AuthnRequest{Subject: identity.FormatEmail, Context: identity.RequestedContext{Classes: []identity.ClassRef{identity.ClassREFEDSMFA}}},
 			open + asked + protocol + issuer + end,
+		},
+		{
+			"Scoping: one proxy less, and for whom", nil,
+			identity.AuthnRequest{Audience: "https://app.example.test/sp", Scoping: identity.Scoping{
+				ProxyCount: &two, IDPList: []identity.EntityID{"https://idp.partner.example.test", "urn:<&>"}, Requesters: []identity.EntityID{"urn:first"},
+			}},
+			open + asked + protocol + issuer + `<samlp:Scoping ProxyCount="1"><samlp:IDPList><samlp:IDPEntry ProviderID="https://idp.partner.example.test"></samlp:IDPEntry>` +
+				`<samlp:IDPEntry ProviderID="urn:&lt;&amp;>"></samlp:IDPEntry></samlp:IDPList><samlp:RequesterID>urn:first</samlp:RequesterID>` +
+				`<samlp:RequesterID>https://app.example.test/sp</samlp:RequesterID></samlp:Scoping>` + end,
+		},
+		{
+			"Scoping: the requesters alone", nil,
+			identity.AuthnRequest{Audience: "urn:app", Scoping: identity.Scoping{Requesters: []identity.EntityID{"urn:first"}}},
+			open + asked + protocol + issuer + `<samlp:Scoping><samlp:RequesterID>urn:first</samlp:RequesterID><samlp:RequesterID>urn:app</samlp:RequesterID></samlp:Scoping>` + end,
 		},
 		{
 			"NameIDPolicy", func(c *sp.Config) { c.NameIDFormat = identity.FormatPersistent }, identity.AuthnRequest{},
@@ -75,6 +90,16 @@ func TestAuthnRequest(t *testing.T) {
 			}
 			peer.ValidateXSD(t, []byte(got))
 		})
+	}
+}
+
+// TestProxyCountIsUsedUp asks no upstream where nobody may stand behind us.
+func TestProxyCountIsUsedUp(t *testing.T) {
+	t.Parallel()
+	none := 0
+	_, _, err := connect(t, config(t, idpID, testKeys(t).idp.signer.Public())).Begin(t.Context(), identity.AuthnRequest{Scoping: identity.Scoping{ProxyCount: &none}}, "a-ticket")
+	if identity.CodeOf(err) != "sp.proxy_count" {
+		t.Errorf("got %v, want sp.proxy_count", err)
 	}
 }
 

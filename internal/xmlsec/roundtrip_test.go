@@ -2,10 +2,12 @@ package xmlsec_test
 
 import (
 	"crypto"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/samlet-id/samlet/certs"
+	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/internal/xmlsec"
 )
 
@@ -92,6 +94,51 @@ func TestEncryptedIsDecrypted(t *testing.T) {
 			}
 			if got, err := inner.Root().Child(xmlsec.NSAssertion, "Issuer").Text(); err != nil || !strings.HasSuffix(got, "& key") {
 				t.Errorf("read %q, %v", got, err)
+			}
+		})
+	}
+}
+
+// TestEncryptedIDIsOpened holds what of it may come from anybody: a NameID alone,
+// authenticated encryption, and few keys to try.
+func TestEncryptedIDIsOpened(t *testing.T) {
+	t.Parallel()
+	const nameID = `<saml:NameID xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">alice</saml:NameID>`
+	gcm := xmlsec.EncryptTo{Content: xmlsec.AlgAES256GCM}
+	key := regexp.MustCompile(`<xenc:EncryptedKey.*?</xenc:EncryptedKey>`)
+	for name, c := range map[string]struct {
+		plain string
+		to    xmlsec.EncryptTo
+		edit  func(string) string
+		want  string
+	}{
+		"a NameID":      {plain: nameID, to: gcm, want: "alice"},
+		"an Assertion":  {plain: plainAssertion, to: gcm},
+		"CBC":           {plain: nameID, to: xmlsec.EncryptTo{Content: xmlsec.AlgAES128CBC}},
+		"keys in a row": {plain: nameID, to: gcm, edit: func(s string) string { return key.ReplaceAllString(s, "$0$0$0") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			xml := strings.ReplaceAll(string(encrypted(t, c.plain, c.to)), "EncryptedAssertion", "EncryptedID")
+			if c.edit != nil {
+				xml = c.edit(xml)
+			}
+			doc, err := xmlsec.Parse([]byte(xml), xmlsec.RequestLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			inner, err := xmlsec.DecryptID(doc.Root(), []crypto.Decrypter{encryptionKey()}, xmlsec.RequestLimits())
+			if c.want == "" {
+				if identity.CodeOf(err) != "xml.decrypt" {
+					t.Errorf("got %v, want xml.decrypt", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := inner.Root().Text(); err != nil || got != c.want {
+				t.Errorf("got %q, %v, want %q", got, err, c.want)
 			}
 		})
 	}

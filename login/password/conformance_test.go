@@ -9,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/login"
 	"github.com/samlet-id/samlet/login/logintest"
 	"github.com/samlet-id/samlet/login/password"
 	"github.com/samlet-id/samlet/store"
@@ -76,6 +79,39 @@ func TestMethod(t *testing.T) {
 		h.OtherID = addPerson(t, db, cheap(), "bob", "another good passphrase")
 		return h
 	})
+}
+
+// TestSFA holds that the REFEDS profile of a single factor is claimed of the very
+// password that was given, and only where it travels protected.
+func TestSFA(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		protected bool
+		password  string
+		want      []identity.ClassRef
+	}{
+		"as long as new ones":          {true, "twelve chars", []identity.ClassRef{identity.ClassREFEDSSFA}},
+		"shorter, from somewhere else": {true, "eleven char", nil},
+		"twelve octets, six letters":   {true, "üüüüüü", nil},
+		"not protected":                {false, "twelve chars", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := openStore(t)
+			m, err := password.New(password.Config{Store: db, Params: cheap(), Now: time.Now, Rand: rand.Reader, Protected: c.protected})
+			if err != nil {
+				t.Fatal(err)
+			}
+			addPerson(t, db, cheap(), "ada", c.password)
+			got, err := m.Verify(t.Context(), login.Step{Identifier: "ada", Address: "192.0.2.7"}, answer(c.password))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got.Context.Also); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
 }
 
 // TestLongPasswords takes the longest password, and its octets as they are: the
