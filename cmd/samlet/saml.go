@@ -13,6 +13,7 @@ import (
 
 	"github.com/samlet-id/samlet/certs"
 	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/idp"
 	"github.com/samlet-id/samlet/internal/explain"
 	"github.com/samlet-id/samlet/metadata"
 )
@@ -97,7 +98,7 @@ func readInput(cmd *cobra.Command, args []string) ([]byte, error) {
 // context gathers what is known of both sides: from the configuration, unless
 // there is none where none was asked for, and from the command line.
 func (in *samlInput) context(cmd *cobra.Command) (explain.Context, error) {
-	c := explain.Context{Now: time.Now(), Nearest: nearest}
+	c := explain.Context{Now: time.Now(), Nearest: nearest, RequestForm: idp.CheckForm}
 	if in.At != "" {
 		at, err := time.Parse(time.RFC3339, in.At)
 		if err != nil {
@@ -174,7 +175,7 @@ func configured(ctx context.Context, snap *snapshot, peers bool, c *explain.Cont
 	}
 	if peers {
 		for _, p := range snap.Parties {
-			c.Entities = append(c.Entities, explain.Entity{Entity: p.Metadata, From: "service provider " + string(p.ID), RequireSigned: p.Sign.RequireRequests})
+			c.Entities = append(c.Entities, explain.Entity{Entity: p.Metadata, From: "service provider " + string(p.ID), RequireSigned: p.Sign.RequireRequests, NameID: p.NameID})
 		}
 		for _, conn := range snap.Connections {
 			if conn.Metadata != nil {

@@ -18,7 +18,8 @@ type Entity struct {
 	// RequireSigned is whether this samlet takes its AuthnRequests only signed;
 	// Auto follows the metadata of both sides.
 	RequireSigned identity.Switch
-	AllowSHA1     bool // this samlet accepts SHA-1 of it
+	NameID        identity.NameIDRule // what this samlet does for it beyond what it publishes
+	AllowSHA1     bool                // this samlet accepts SHA-1 of it
 }
 
 // Context is what messages are judged by.
@@ -28,6 +29,10 @@ type Context struct {
 	// SignIns are the kinds of sign-in that this samlet can bring about; empty:
 	// not known.
 	SignIns []identity.AuthnContext
+
+	// RequestForm judges an AuthnRequest by its form alone, as the identity provider
+	// does; nil leaves that check out.
+	RequestForm func(*xmlsec.Element) error
 
 	// Nearest picks the known name that a wrong one was probably meant to be, ""
 	// for none; nil suggests nothing.
@@ -145,6 +150,16 @@ func (j *judge) nearest(id string, has func(*metadata.Entity) bool) string {
 // text returns the text of e without the blanks around it, "" if it has none.
 func text(e *xmlsec.Element) string {
 	s, err := e.TrimText()
+	if err != nil {
+		return ""
+	}
+	return s
+}
+
+// exact returns the text of e with its blanks: entityIDs are compared octet for
+// octet (SAML Core 1.3.1).
+func exact(e *xmlsec.Element) string {
+	s, err := e.Text()
 	if err != nil {
 		return ""
 	}

@@ -48,7 +48,7 @@ func (j *judge) report() Report {
 // element judges e by what it is.
 func (j *judge) element(r *Report, e *xmlsec.Element) {
 	r.Kind, r.element = e.Local, e
-	r.ID, r.IssueInstant, r.Issuer = e.Attr("ID"), e.Attr("IssueInstant"), text(e.Child(xmlsec.NSAssertion, "Issuer"))
+	r.ID, r.IssueInstant, r.Issuer = e.Attr("ID"), e.Attr("IssueInstant"), exact(e.Child(xmlsec.NSAssertion, "Issuer"))
 	switch {
 	case e.Is(xmlsec.NSProtocol, "AuthnRequest"):
 		j.kind(r, binding.ParamRequest, "an AuthnRequest: an application asks for a sign-in")

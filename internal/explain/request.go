@@ -14,6 +14,13 @@ import (
 // signature, address; then what can be told to the sender.
 func (j *judge) authnRequest(r *Report, e *xmlsec.Element) {
 	j.form(r, e, false)
+	if j.RequestForm != nil {
+		if err := j.RequestForm(e); err != nil {
+			r.failed("form", err, identity.WhoVendor)
+		} else {
+			r.pass("form", "Nothing in it is out of place.")
+		}
+	}
 	sp := j.issuer(r, e, isSP, false)
 	receivers := j.others(sp, isIDP)
 	e, inXML := j.verify(r, e, sp, false)
@@ -28,10 +35,11 @@ func (j *judge) authnRequest(r *Report, e *xmlsec.Element) {
 	j.acs(r, e, sp)
 	j.common(r, e, false, maxRequestAge)
 	j.attributeService(r, e, sp)
-	j.nameIDPolicy(r, e, receivers)
+	j.nameIDPolicy(r, e, sp, receivers)
 	j.authnContext(r, e, receivers)
 	j.passive(r, e)
-	j.requestSubject(r, e)
+	requestSubject(r, e)
+	requestConditions(r, e)
 	if r.ID != "" {
 		j.asked[r.ID] = true
 	}
@@ -99,7 +107,11 @@ func (j *judge) acs(r *Report, e *xmlsec.Element, sp *Entity) {
 		r.skip("acs", "%s; which are registered, the application's metadata tells.", orDash(url))
 		return
 	}
-	at, err := sp.SP.AssertionConsumerService(url, index, protocol)
+	served := []string{identity.BindingPOST, identity.BindingArtifact}
+	if j.message.SAML.Binding == identity.BindingSOAP {
+		served = []string{identity.BindingPAOS} // an enhanced client carries it
+	}
+	at, err := sp.SP.AssertionConsumerService(url, index, protocol, served...)
 	if err == nil {
 		r.pass("acs", "The answer goes to %s by %s.", at.Location, bindingWords(at.Binding))
 		r.pass("protocol_binding", "%s", orDash(bindingWords(protocol)))
@@ -142,14 +154,14 @@ func (j *judge) attributeService(r *Report, e *xmlsec.Element, sp *Entity) {
 }
 
 // nameIDPolicy judges whether the receivers issue what is asked for.
-func (j *judge) nameIDPolicy(r *Report, e *xmlsec.Element, receivers []*Entity) {
+func (j *judge) nameIDPolicy(r *Report, e *xmlsec.Element, sp *Entity, receivers []*Entity) {
 	policy := e.Child(xmlsec.NSProtocol, "NameIDPolicy")
 	if policy == nil {
 		r.pass("nameid_policy", "There is none, which leaves the kind of NameID to the identity provider.")
 		return
 	}
 	format, qualifier := policy.Attr("Format"), policy.Attr("SPNameQualifier")
-	if qualifier != "" && qualifier != r.Issuer {
+	if qualifier != "" && qualifier != r.Issuer && (sp == nil || qualifier != sp.NameID.SPNameQualifier) {
 		r.fail(Check{ID: "nameid_policy", Detail: "The request wants an identifier of another application's.", Seen: "SPNameQualifier " + qualifier, Expected: r.Issuer, Who: identity.WhoVendor, Code: "sp.nameid_policy"})
 		return
 	}
@@ -157,6 +169,12 @@ func (j *judge) nameIDPolicy(r *Report, e *xmlsec.Element, receivers []*Entity) 
 	for _, idp := range receivers {
 		for _, f := range idp.IDP.NameIDFormats {
 			offered = append(offered, string(f))
+		}
+	}
+	if sp != nil && len(offered) > 0 {
+		offered = append(offered, string(sp.NameID.Format))
+		if len(sp.SP.Encryption) > 0 {
+			offered = append(offered, string(identity.FormatEncrypted))
 		}
 	}
 	words := nameIDWords(format)
@@ -171,7 +189,7 @@ func (j *judge) nameIDPolicy(r *Report, e *xmlsec.Element, receivers []*Entity) 
 	case slices.Contains(offered, format):
 		r.pass("nameid_policy", "It asks for %s.", words)
 	default:
-		r.fail(Check{ID: "nameid_policy", Detail: "The identity provider does not issue identifiers of this format.", Seen: format + " (" + nameIDWords(format) + ")", Expected: strings.Join(offered, " or "), Who: identity.WhoOperator, Code: "sp.nameid_policy"})
+		r.fail(Check{ID: "nameid_policy", Detail: "The identity provider does not issue identifiers of this format.", Seen: format + " (" + nameIDWords(format) + ")", Expected: strings.Join(slices.DeleteFunc(offered, func(s string) bool { return s == "" }), " or "), Who: identity.WhoOperator, Code: "sp.nameid_policy"})
 	}
 }
 
@@ -241,13 +259,33 @@ func (j *judge) passive(r *Report, e *xmlsec.Element) {
 	}
 }
 
-func (j *judge) requestSubject(r *Report, e *xmlsec.Element) {
+// requestConditions judges the Conditions that the application wishes for its
+// assertion.
+func requestConditions(r *Report, e *xmlsec.Element) {
+	conditions := e.Child(xmlsec.NSAssertion, "Conditions")
+	if conditions == nil {
+		return
+	}
+	for _, c := range conditions.Elements() {
+		if !c.Is(xmlsec.NSAssertion, "AudienceRestriction") && !c.Is(xmlsec.NSAssertion, "OneTimeUse") && !c.Is(xmlsec.NSAssertion, "ProxyRestriction") {
+			r.fail(Check{ID: "request_conditions", Detail: "The application wishes for a condition that samlet does not have.", Seen: c.Local, Expected: "AudienceRestriction, OneTimeUse or ProxyRestriction", Who: identity.WhoVendor, Code: "sp.unsupported"})
+			return
+		}
+	}
+	r.pass("request_conditions", "The assertion is to have them, too, as far as they leave one that counts.")
+}
+
+func requestSubject(r *Report, e *xmlsec.Element) {
 	s := e.Child(xmlsec.NSAssertion, "Subject")
 	if s == nil {
 		return
 	}
+	if s.Child(xmlsec.NSAssertion, "BaseID") != nil {
+		r.fail(Check{ID: "request_subject", Detail: "The request names a person by an identifier that samlet does not have.", Seen: "BaseID", Expected: "NameID", Who: identity.WhoVendor, Code: "sp.unsupported"})
+		return
+	}
 	if s.Child(xmlsec.NSAssertion, "SubjectConfirmation") != nil {
-		r.fail(Check{ID: "request_subject", Detail: "The Subject of a request must not hold a SubjectConfirmation.", Seen: "a SubjectConfirmation", Expected: "a NameID alone", Who: identity.WhoVendor, Code: "sp.request"})
+		r.fail(Check{ID: "request_subject", Detail: "The Subject of a request must not hold a SubjectConfirmation.", Seen: "a SubjectConfirmation", Expected: "a NameID alone", Who: identity.WhoVendor, Code: "sp.unsupported"})
 		return
 	}
 	id := s.Child(xmlsec.NSAssertion, "NameID")

@@ -64,7 +64,7 @@ func (j *judge) response(r *Report, e *xmlsec.Element) {
 
 func (r *Report) head(e *xmlsec.Element) {
 	r.Kind, r.element = e.Local, e
-	r.ID, r.IssueInstant, r.Issuer = e.Attr("ID"), e.Attr("IssueInstant"), text(e.Child(xmlsec.NSAssertion, "Issuer"))
+	r.ID, r.IssueInstant, r.Issuer = e.Attr("ID"), e.Attr("IssueInstant"), exact(e.Child(xmlsec.NSAssertion, "Issuer"))
 }
 
 func plural(n int) string { return strings.Repeat("an assertion and ", n-1) + "an assertion" }
