@@ -129,8 +129,9 @@ func level(c ClassRef) int {
 		return 3
 	case ClassSmartcard, ClassSmartcardPKI, ClassMobileTwoFactorContract, ClassREFEDSMFA, ClassMicrosoftMFA:
 		return 4
+	default:
+		return 0
 	}
-	return 0
 }
 
 // profiled reports whether a class promises more than its level does: how good a

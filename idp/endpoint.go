@@ -62,14 +62,15 @@ func (p *Provider) ask(rq *authnRequest, party Party, acs metadata.Endpoint, rel
 		switch s.Format {
 		case "", identity.FormatEmail, identity.FormatUnspecified:
 			req.LoginHint = s.NameID
+		default: // an identifier that nobody types
 		}
 	}
 	return req, nil
 }
 
 // format is the format in which the person is to be named: the policy's, else
-// that of the Subject, which the answer has to match (SAML Core 3.4.1.4). An
-// encrypted identifier may be of any format (SAML Core 8.3.6... 3.4.1.1).
+// that of the Subject, which the answer has to match (SAML Core 3.4.1.4). What is
+// encrypted may be of any format (SAML Core 3.4.1.1).
 func (rq *authnRequest) format() identity.Format {
 	f := rq.NameIDPolicy.Format
 	if f == identity.FormatEncrypted {

@@ -114,8 +114,9 @@ func issues(party Party, f identity.Format) bool {
 	switch f {
 	case identity.FormatUnspecified, identity.FormatPersistent, identity.FormatTransient, identity.FormatEmail:
 		return true
+	default:
+		return f == party.NameID.Format
 	}
-	return f == party.NameID.Format
 }
 
 func unmetPolicy(seen, expected string) error {
