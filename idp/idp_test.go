@@ -119,6 +119,9 @@ func FuzzAuthnRequest(f *testing.F) {
 	f.Add(edited(child(`<samlp:NameIDPolicy AllowCreate="1"/>`)), "a")
 	f.Add(edited(noACS, noBinding, attribute(`AssertionConsumerServiceIndex="2"`)), "")
 	f.Add(edited(child(`<saml:Subject><saml:NameID>a</saml:NameID></saml:Subject><samlp:RequestedAuthnContext Comparison="better"><saml:AuthnContextClassRef>a</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>`)), "")
+	f.Add(edited(child(`<saml:Conditions NotOnOrAfter="2026-11-23T12:01:00Z"><saml:AudienceRestriction><saml:Audience>`+spID+`</saml:Audience></saml:AudienceRestriction><saml:OneTimeUse/><saml:ProxyRestriction Count="1"/></saml:Conditions>`)), "")
+	f.Add(edited(child(`<samlp:Scoping ProxyCount="1"><samlp:IDPList><samlp:IDPEntry ProviderID="a"/><samlp:GetComplete>b</samlp:GetComplete></samlp:IDPList><samlp:RequesterID>c</samlp:RequesterID></samlp:Scoping>`)), "")
+	f.Add(edited(child(`<saml:Subject><saml:EncryptedID/></saml:Subject>`)), "")
 	f.Add(signedBy(f, authnRequest, loadKey(f, "sp")), "")
 	w := newWorld(f, nil, func(cfg *idp.Config) { cfg.Rand = rand.Reader })
 	f.Fuzz(func(t *testing.T, xml, relayState string) {
