@@ -23,6 +23,13 @@
 // A Response leaves through the browser by POST or by artifact (artifact.go), or
 // to an enhanced client in a SOAP envelope (ecp.go), which passes the same steps.
 //
+// # Single logout
+//
+// A LogoutRequest passes the same first steps (logout.go), but never without a
+// signature; what ends, and who else is to be told, is the matter of [Logouts].
+// The other way round, logout_tell.go tells service providers, by SOAP or
+// through the browser, and judges their answers.
+//
 // # Where a refusal goes
 //
 // As in Shibboleth, a message that cannot be believed is answered to the person

@@ -18,4 +18,13 @@
 // next. When the transaction has ended, in a session or in a refusal, the
 // browser goes to the request's Resume path, where the protocol calls
 // [Authenticator.Result] once.
+//
+// # The way of one logout
+//
+// Whoever wants it, the person, a relying party or the operator, our own session
+// ends first and durably. Then everybody who took part in it is told, each on its
+// own and all at once: directly where the protocols below ([Downstream]) can,
+// else in a frame of a page that the browser shows until all have answered or
+// the deadline has come. That round is a ticket, too; an answer finds it by the
+// ID of the message that it answers, since a frame has no cookies.
 package login

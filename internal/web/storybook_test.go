@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/samlet-id/samlet/internal/peer"
@@ -59,6 +60,21 @@ func storybookHandler(t testing.TB) http.Handler {
 	mux.Handle("GET /lead", w.Handle(func(rw http.ResponseWriter, r *http.Request) error {
 		return w.Render(rw, r, http.StatusOK, templates.Forward{URL: "http://" + r.Host + "/receive"}, web.RenderOptions{})
 	}))
+	// A logout that is over as soon as its script has asked twice, and one that
+	// ends by itself.
+	var asked atomic.Int32
+	mux.HandleFunc("GET /leave/status", func(rw http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(rw, `{"over":%t,"states":["done"]}`, asked.Add(1)%2 == 0)
+	})
+	for path, seconds := range map[string]int{"/leave": 600, "/leave/slowly": 1} {
+		mux.Handle("GET "+path, w.Handle(func(rw http.ResponseWriter, r *http.Request) error {
+			page := templates.SigningOut{
+				Applications: []templates.LogoutRow{{Name: "Acme App"}}, Refresh: seconds, Here: "/receive", Skip: "/receive", Status: "/leave/status",
+				Frames: []templates.LogoutFrame{{URL: "/heard", Name: "Acme App"}},
+			}
+			return w.Render(rw, r, http.StatusOK, page, web.RenderOptions{FrameSrc: []string{"'self'"}})
+		}))
+	}
 	mux.Handle("/receive", w.Handle(func(rw http.ResponseWriter, r *http.Request) error {
 		return w.Render(rw, r, http.StatusOK, templates.SignedOut{}, web.RenderOptions{})
 	}))
@@ -116,7 +132,7 @@ func TestAccessibility(t *testing.T) {
 	}
 }
 
-// TestPagesLead follows AutoPost and Forward in Chromium, under their own
+// TestPagesLead follows AutoPost, Forward and SigningOut in Chromium, under their own
 // policies, with scripts and without.
 func TestPagesLead(t *testing.T) {
 	t.Parallel()
@@ -126,9 +142,11 @@ func TestPagesLead(t *testing.T) {
 	found := peer.Axe(t, t.TempDir(), []peer.PageState{
 		{Name: "send", URL: server.URL + "/send", Steps: []peer.Step{arrived}},
 		{Name: "lead", URL: server.URL + "/lead", Steps: []peer.Step{arrived}},
+		{Name: "leave", URL: server.URL + "/leave", Steps: []peer.Step{{Wait: "text=answered: 1/1"}, arrived}},
 	}, peer.Look{Width: 1280})
 	found = append(found, peer.Axe(t, t.TempDir(), []peer.PageState{
 		{Name: "send", URL: server.URL + "/send", Steps: []peer.Step{{Click: "button"}, arrived}},
+		{Name: "leave", URL: server.URL + "/leave/slowly", Steps: []peer.Step{arrived}},
 	}, peer.Look{Width: 1280, NoJS: true})...)
 	for _, f := range found {
 		t.Errorf("%s", f)
