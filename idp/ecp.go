@@ -93,7 +93,7 @@ func (p *Provider) readECP(w http.ResponseWriter, r *http.Request) (ecpRequest, 
 		return ecpRequest{}, err
 	}
 	var q ecpRequest
-	if q.asked, err = p.identify(r.Context(), env.Document, env.Body, binding.SAML{Binding: identity.BindingSOAP}); err != nil {
+	if q.asked, err = p.identify(r.Context(), "", env.Document, env.Body, binding.SAML{Binding: identity.BindingSOAP}); err != nil {
 		return ecpRequest{}, err
 	}
 	if q.Destination != "" {

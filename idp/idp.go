@@ -81,6 +81,7 @@ const DefaultSkew = 3 * time.Minute
 // Our paths, below the path of BaseURL.
 const (
 	pathSSO      = "/saml/sso"
+	pathOwnSSO   = "/saml/as/{sp}/sso" // for the service provider of that id alone
 	pathResume   = "/saml/sso/resume"
 	pathMetadata = "/saml/metadata"
 
@@ -90,9 +91,8 @@ const (
 
 // Provider is the identity provider. It is safe for concurrent use.
 type Provider struct {
-	cfg    Config
-	base   string // path of BaseURL, without the last slash
-	ssoURL string
+	cfg  Config
+	base string // path of BaseURL, without the last slash
 
 	published published
 }
@@ -123,7 +123,7 @@ func New(cfg Config) (*Provider, error) {
 		cfg.Skew = DefaultSkew
 	}
 	cfg.BaseURL = strings.TrimSuffix(cfg.BaseURL, "/")
-	p := &Provider{cfg: cfg, base: strings.TrimSuffix(u.EscapedPath(), "/"), ssoURL: cfg.BaseURL + pathSSO}
+	p := &Provider{cfg: cfg, base: strings.TrimSuffix(u.EscapedPath(), "/")}
 	p.published.files = map[presence]*metadata.Publication{}
 	if _, err := p.publication(presence{issuer: cfg.EntityID}); err != nil {
 		return nil, err // what cannot be published is known at the start
@@ -135,6 +135,8 @@ func New(cfg Config) (*Provider, error) {
 func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.Handle("GET "+p.base+pathSSO, p.cfg.Web.Handle(p.sso))
 	mux.Handle("POST "+p.base+pathSSO, p.cfg.Web.Handle(p.sso))
+	mux.Handle("GET "+p.base+pathOwnSSO, p.cfg.Web.Handle(p.sso))
+	mux.Handle("POST "+p.base+pathOwnSSO, p.cfg.Web.Handle(p.sso))
 	mux.Handle("GET "+p.base+pathResume, p.cfg.Web.Handle(p.resume))
 	mux.Handle("GET "+p.base+pathUnsolicited, p.cfg.Web.Handle(p.unsolicited))
 	mux.Handle("GET "+p.base+pathLogout, p.cfg.Web.Handle(p.singleLogout))
@@ -148,8 +150,17 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+p.base+pathMetadata+"/{sp}", p.serveMetadataFor)
 }
 
+// ssoURL is where the SingleSignOnService is: for everybody, or for the one
+// service provider that knows us by an entityID of its own.
+func (p *Provider) ssoURL(at identity.RelyingPartyID) string {
+	if at == "" {
+		return p.cfg.BaseURL + pathSSO
+	}
+	return p.cfg.BaseURL + strings.Replace(pathOwnSSO, "{sp}", string(at), 1)
+}
+
 // CrossSitePosts returns the ServeMux patterns that take forms of other sites:
 // messages by the POST binding, which prove themselves.
 func (p *Provider) CrossSitePosts() []string {
-	return []string{"POST " + p.base + pathSSO, "POST " + p.base + pathLogout, "POST " + p.base + pathArtifact}
+	return []string{"POST " + p.base + pathSSO, "POST " + p.base + pathOwnSSO, "POST " + p.base + pathLogout, "POST " + p.base + pathArtifact}
 }

@@ -16,7 +16,7 @@ import (
 // participant can be told of a logout: directly by SOAP, or by the browser. One
 // that knows the person by no NameID cannot be told about whom it is.
 func (p *Provider) Reach(ctx context.Context, who identity.Participant) identity.Reach {
-	party, err := p.party(ctx, who.Audience)
+	party, err := p.sender(ctx, who.RelyingParty, who.Audience)
 	if err != nil || party.NoLogout || who.Principal.Subject == "" {
 		return identity.Reach{}
 	}
@@ -45,7 +45,7 @@ func (p *Provider) Reach(ctx context.Context, who identity.Participant) identity
 // has answered it well: signed, to this very request, with Success. Every other
 // end is an error.
 func (p *Provider) Tell(ctx context.Context, who identity.Participant, why identity.LogoutReason) error {
-	party, err := p.party(ctx, who.Audience)
+	party, err := p.sender(ctx, who.RelyingParty, who.Audience)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (p *Provider) Tell(ctx context.Context, who identity.Participant, why ident
 // Lead returns the message by which the browser takes a LogoutRequest to the
 // service provider, and the ID of the request.
 func (p *Provider) Lead(ctx context.Context, who identity.Participant, why identity.LogoutReason) (binding.Message, string, error) {
-	party, err := p.party(ctx, who.Audience)
+	party, err := p.sender(ctx, who.RelyingParty, who.Audience)
 	if err != nil {
 		return binding.Message{}, "", err
 	}

@@ -43,8 +43,8 @@ func (p *Provider) publish(as presence) (*metadata.Publication, error) {
 	cfg := metadata.IDPConfig{
 		EntityID: as.issuer,
 		SSO: []metadata.Endpoint{
-			{Binding: identity.BindingRedirect, Location: p.ssoURL},
-			{Binding: identity.BindingPOST, Location: p.ssoURL},
+			{Binding: identity.BindingRedirect, Location: p.ssoURL(as.at)},
+			{Binding: identity.BindingPOST, Location: p.ssoURL(as.at)},
 		},
 		SLO: []metadata.Endpoint{
 			{Binding: identity.BindingRedirect, Location: p.cfg.BaseURL + pathLogout},
@@ -76,7 +76,8 @@ func (p *Provider) publish(as presence) (*metadata.Publication, error) {
 // presence is how we appear to a service provider.
 type presence struct {
 	issuer identity.EntityID
-	key    string // id of the only key that signs; empty: the active ones
+	key    string                  // id of the only key that signs; empty: the active ones
+	at     identity.RelyingPartyID // whose address takes its requests; empty: everybody's
 }
 
 // published are the metadata files that were asked for, one for each presence.
@@ -110,7 +111,10 @@ func (p *Provider) Metadata() (metadata.Document, error) {
 // us, and where it is served: it differs from everybody's only if an Issuer or a
 // signing key was configured for it.
 func (p *Provider) MetadataFor(party Party) (doc metadata.Document, url string, err error) {
-	as := presence{p.issuer(party), party.Sign.Key}
+	as := presence{issuer: p.issuer(party), key: party.Sign.Key}
+	if party.Issuer != "" {
+		as.at = party.ID
+	}
 	url = p.cfg.BaseURL + pathMetadata
 	if as != (presence{issuer: p.cfg.EntityID}) {
 		url += "/" + string(party.ID)

@@ -108,7 +108,7 @@ func (p *Provider) addressee(ctx context.Context, req identity.AuthnRequest) (ad
 		return addressee{}, fmt.Errorf("reading what was kept of the request: %w", err)
 	}
 	var err error
-	if to.party, err = p.party(ctx, req.Audience); err != nil {
+	if to.party, err = p.sender(ctx, req.RelyingParty, req.Audience); err != nil {
 		return addressee{}, err
 	}
 	_, err = to.party.Metadata.SP.AssertionConsumerService(to.state.ACS, nil, "", cmp.Or(to.state.Binding, identity.BindingPOST))

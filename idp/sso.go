@@ -30,7 +30,7 @@ func (p *Provider) sso(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	rq, party, err := p.authenticate(r.Context(), msg)
+	rq, party, err := p.authenticate(r.Context(), identity.RelyingPartyID(r.PathValue("sp")), msg)
 	if err != nil {
 		return err
 	}
@@ -75,17 +75,18 @@ func (p *Provider) resume(w http.ResponseWriter, r *http.Request) error {
 }
 
 // authenticate returns the request in msg and the service provider that sent it,
-// as far as signatures can tell.
-func (p *Provider) authenticate(ctx context.Context, msg binding.SAML) (*authnRequest, Party, error) {
+// as far as signatures can tell. at is the service provider whose own address
+// took msg, or "".
+func (p *Provider) authenticate(ctx context.Context, at identity.RelyingPartyID, msg binding.SAML) (*authnRequest, Party, error) {
 	doc, err := xmlsec.Parse(msg.XML, xmlsec.RequestLimits())
 	if err != nil {
 		return nil, Party{}, err
 	}
-	q, err := p.identify(ctx, doc, doc.Root(), msg)
+	q, err := p.identify(ctx, at, doc, doc.Root(), msg)
 	if err != nil {
 		return nil, Party{}, err
 	}
-	return q.authnRequest, q.party, p.checkDestination(q.authnRequest, q.signed)
+	return q.authnRequest, q.party, p.checkDestination(q.authnRequest, at, q.signed)
 }
 
 // asked is a request, who sent it, and whether a signature says so.
@@ -98,12 +99,12 @@ type asked struct {
 // identify reads e, the request in doc, which msg brought. Where a signature is
 // inside of the XML, the request is read anew from the very octets that it
 // covers.
-func (p *Provider) identify(ctx context.Context, doc *xmlsec.Document, e *xmlsec.Element, msg binding.SAML) (asked, error) {
+func (p *Provider) identify(ctx context.Context, at identity.RelyingPartyID, doc *xmlsec.Document, e *xmlsec.Element, msg binding.SAML) (asked, error) {
 	rq, err := parseAuthnRequest(e)
 	if err != nil {
 		return asked{}, err
 	}
-	party, err := p.party(ctx, rq.Issuer)
+	party, err := p.sender(ctx, at, rq.Issuer)
 	if err != nil {
 		return asked{}, err
 	}
@@ -135,22 +136,53 @@ func (p *Provider) identify(ctx context.Context, doc *xmlsec.Document, e *xmlsec
 	return asked{rq, party, signed}, nil
 }
 
+// sender looks up who sent a message, or is to be sent one: by its entityID and,
+// where it is known which entry it is about, only that one. So several entries can
+// be about one entityID, each with an entityID of ours and an address for itself:
+// all domains of Microsoft 365 are urn:federation:MicrosoftOnline.
+func (p *Provider) sender(ctx context.Context, at identity.RelyingPartyID, id identity.EntityID) (Party, error) {
+	if at == "" {
+		return p.party(ctx, id)
+	}
+	party, err := p.partyByID(ctx, at)
+	if err == nil && party.EntityID != id {
+		return Party{}, unknownParty(string(id), string(party.EntityID), nil)
+	}
+	return party, err
+}
+
+// partyByID is party by the id of an entry.
+func (p *Provider) partyByID(ctx context.Context, id identity.RelyingPartyID) (Party, error) {
+	party, err := p.cfg.PartyByID(ctx, id)
+	return usable(party, string(id), err)
+}
+
 // party looks the service provider up (Shibboleth: SAML metadata lookup).
 func (p *Provider) party(ctx context.Context, id identity.EntityID) (Party, error) {
 	party, err := p.cfg.Party(ctx, id)
-	if err != nil && identity.KindOf(err) != identity.KindNotFound {
+	if err == nil && party.EntityID != id {
+		return Party{}, unknownParty(string(id), "", nil)
+	}
+	return usable(party, string(id), err)
+}
+
+// usable returns party as it was found by asked, unless it cannot be served.
+func usable(party Party, asked string, err error) (Party, error) {
+	switch {
+	case err != nil && identity.KindOf(err) != identity.KindNotFound:
 		return Party{}, fmt.Errorf("looking up a service provider: %w", err)
+	case err != nil:
+		return Party{}, unknownParty(asked, identity.AsError(err).Expected, err)
+	case party.Metadata == nil || party.Metadata.SP == nil || party.Disabled:
+		return Party{}, unknownParty(asked, "", nil)
 	}
-	if err == nil && party.EntityID == id && party.Metadata != nil && party.Metadata.SP != nil && !party.Disabled {
-		return party, nil
-	}
-	expected := ""
-	if err != nil {
-		expected = identity.AsError(err).Expected
-	}
-	return Party{}, &identity.Error{
+	return party, nil
+}
+
+func unknownParty(seen, expected string, cause error) *identity.Error {
+	return &identity.Error{
 		Kind: identity.KindNotFound, Code: "sp.unknown", Who: identity.WhoOperator,
-		Msg: "This sign-in service does not know the application that sent you here.", Seen: string(id), Expected: expected, Err: err,
+		Msg: "This sign-in service does not know the application that sent you here.", Seen: seen, Expected: expected, Err: cause,
 	}
 }
 
@@ -198,12 +230,13 @@ func tried(party Party) string {
 // checkDestination refuses what was meant for another address, so that a message
 // cannot be passed on to us (SAML Core 3.2.1). A signed one has to name its
 // address (SAML Bindings 3.4.5.2, 3.5.5.2).
-func (p *Provider) checkDestination(rq *authnRequest, signed bool) error {
-	if rq.Destination == p.ssoURL || rq.Destination == "" && !signed {
+func (p *Provider) checkDestination(rq *authnRequest, at identity.RelyingPartyID, signed bool) error {
+	here := p.ssoURL(at)
+	if rq.Destination == here || rq.Destination == "" && !signed {
 		return nil
 	}
 	return &identity.Error{
 		Kind: identity.KindInvalid, Code: "sp.destination", Who: identity.WhoVendor,
-		Msg: "The application's request was meant for another address.", Seen: rq.Destination, Expected: p.ssoURL,
+		Msg: "The application's request was meant for another address.", Seen: rq.Destination, Expected: here,
 	}
 }

@@ -16,6 +16,8 @@ import (
 // application:
 //
 //	GET BASE/saml/idp-initiated?sp=ENTITYID&RelayState=…
+//
+// The id of the entry in config.yaml stands for an entityID that is not known.
 const pathUnsolicited = "/saml/idp-initiated"
 
 const (
@@ -32,6 +34,12 @@ func (p *Provider) unsolicited(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	party, err := p.party(r.Context(), id)
+	if identity.KindOf(err) == identity.KindNotFound && err != nil {
+		// Where several entries are about one entityID, their ids tell them apart.
+		if byID, ierr := p.partyByID(r.Context(), identity.RelyingPartyID(id)); ierr == nil {
+			party, err = byID, nil
+		}
+	}
 	if err != nil {
 		return err
 	}

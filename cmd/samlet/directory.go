@@ -28,7 +28,11 @@ func (d *directory) add(p party) {
 	if p.Disabled {
 		return
 	}
-	d.byEntity[p.EntityID] = p.Party
+	// Of several entries about one entityID each has an entityID of ours and an
+	// address for itself, but perhaps the one that is known by ours.
+	if _, there := d.byEntity[p.EntityID]; !there || p.Issuer == "" {
+		d.byEntity[p.EntityID] = p.Party
+	}
 	d.bySlug[p.ID] = p.Party
 }
 

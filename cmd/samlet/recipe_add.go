@@ -44,6 +44,9 @@ func (a *spAdd) cook(cfg *Config, raw []byte, entity *metadata.Entity) (addition
 			made.entry.Content = append(made.entry.Content, body.Content[i], body.Content[i+1])
 		}
 	}
+	if own := child(child(made.entry, "idp"), "entity_id"); own != nil {
+		made.issuer = identity.EntityID(own.Value)
+	}
 	if a.IDPInitiated {
 		session := child(made.entry, "session")
 		if session == nil {

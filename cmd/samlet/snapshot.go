@@ -129,18 +129,20 @@ func nameIDFormat(s string) identity.Format {
 
 func (s *snapshot) loadParties(src *sources, rules *policy) {
 	warn := func(format string, args ...any) { src.warnings = append(src.warnings, fmt.Sprintf(format, args...)) }
-	seen := map[identity.EntityID]string{}
+	type known struct{ entityID, issuer identity.EntityID }
+	seen := map[known]string{}
 	for i, c := range s.Config.ServiceProviders {
 		at := fmt.Sprintf("service_providers[%d].metadata", i)
 		entity := src.load(at, "sp-"+c.ID, c.Metadata, metadata.RoleSP)
 		if entity == nil {
 			continue
 		}
-		if other, taken := seen[entity.EntityID]; taken {
-			src.decoder.faultAt(at, "%s has the entityID %s, and so has %s", c.ID, entity.EntityID, other)
+		as := known{entity.EntityID, identity.EntityID(c.IDP.EntityID)}
+		if other, taken := seen[as]; taken {
+			src.decoder.faultAt(at, "%s has the entityID %s, and so has %s; entries about one application each need an idp.entity_id of their own", c.ID, entity.EntityID, other)
 			continue
 		}
-		seen[entity.EntityID] = c.ID
+		seen[as] = c.ID
 		rp := relyingParty(c, entity.EntityID)
 		rules.apply(i, c, &rp, entity, warn)
 		p := idp.Party{RelyingParty: rp, Metadata: entity, Read: src.readAt("sp-"+c.ID, c.Metadata)}

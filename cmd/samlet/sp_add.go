@@ -56,6 +56,7 @@ func spAddCommand() *cobra.Command {
 type addition struct {
 	id         string
 	entityID   identity.EntityID
+	issuer     identity.EntityID // of ours, for it alone; empty: none
 	entry      *yaml.Node   // of service_providers
 	attributes []*yaml.Node // rows that the catalogue needs
 	metadata   []byte       // to be kept beside the configuration; nil: none
@@ -189,7 +190,7 @@ func (a *spAdd) alone(path string, made addition) error {
 		return err
 	}
 	for _, p := range snap.Parties {
-		if p.EntityID == made.entityID && string(p.ID) != made.id {
+		if p.EntityID == made.entityID && p.Issuer == made.issuer && string(p.ID) != made.id {
 			return &identity.Error{Kind: identity.KindExists, Code: "cfg.exists", Who: identity.WhoOperator,
 				Msg: fmt.Sprintf("%s is known already, as %s; `--id %s --replace` puts this metadata in its place", made.entityID, p.ID, p.ID)}
 		}
