@@ -1,10 +1,20 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/pem"
+	"math/big"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/samlet-id/samlet/internal/peer"
 )
@@ -214,5 +224,63 @@ func TestPeersDecrypt(t *testing.T) {
 		if len(sent.responses) != 1 || !strings.Contains(sent.responses[0], "EncryptedAssertion") || strings.Contains(sent.responses[0], alice["mail"][0]) {
 			t.Errorf("got %d Responses, want one with nothing in the clear: %s", len(sent.responses), sent.responses)
 		}
+	})
+}
+
+// Where there is an elliptic key beside the RSA one, whoever can verify it may be
+// answered with it, and the others are answered as before.
+func TestPeersVerifyECDSA(t *testing.T) {
+	s := serveSamlet(t, nil)
+	s.createAlice(t)
+	s.addEllipticKey(t)
+	eachKind(t, func(peer.SPKind) bool { return true }, func(t *testing.T, kind peer.SPKind) {
+		sp := s.addSP(t, kind, peer.SPOptions{NameIDFormat: nameIDPersistent})
+		want := "#rsa-sha256"
+		if kind.ECDSA {
+			want = "#ecdsa-sha256"
+			s.setSP(t, sp, "sign: {algorithm: ecdsa-sha256}")
+		}
+		await(t, "samlet signs with "+want, func() (bool, string) {
+			var sent seen
+			b := peer.NewBrowser(t)
+			b.Tamper = sent.note
+			l := peer.ReadLogin(t, b.Walk(sp.LoginURL, aliceSignsIn()))
+			s.check(t, l, nameIDPersistent)
+			return strings.Contains(strings.Join(sent.responses, ""), want), strings.Join(sent.responses, "")
+		})
+	})
+}
+
+// addEllipticKey makes a key for ECDSA and lets samlet sign with it as well.
+func (s *served) addEllipticKey(t *testing.T) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "samlet"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{
+		"sig-ec.key": {Type: "PRIVATE KEY", Bytes: private}, "sig-ec.crt": {Type: "CERTIFICATE", Bytes: cert},
+	} {
+		if err := os.WriteFile(filepath.Join(s.dir, "certs", name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const line = `  - {id: sig-ec, use: signing, state: active, key: "file:certs/sig-ec.key", cert: "file:certs/sig-ec.crt"}`
+	s.edit(t, func(config string) string { return strings.Replace(config, "keys:\n", "keys:\n"+line+"\n", 1) })
+	await(t, "the elliptic key is published", func() (bool, string) {
+		md := string(s.metadata(t))
+		return strings.Contains(md, base64.StdEncoding.EncodeToString(cert)), md
 	})
 }

@@ -18,7 +18,9 @@ import (
 
 // Crewjam starts a service provider made of crewjam/saml's samlsp middleware, in
 // this process. The library asks for logouts and reads the answers; it has
-// nothing that verifies a LogoutRequest.
+// nothing that verifies a LogoutRequest. Asking by HTTP-Redirect is not used: it
+// leaves its signature inside of the message, where none may be, and does not
+// sign the query (SAML Bindings 3.4.4.1).
 func Crewjam(t testing.TB, o SPOptions) *SP {
 	t.Helper()
 	refuseBeyond(t, "crewjam", o)

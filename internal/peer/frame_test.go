@@ -16,6 +16,10 @@ import (
 func framed(t *testing.T, header http.Header) string {
 	t.Helper()
 	s := listen(t, "127.0.0.62", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/favicon.ico" {
+			http.NotFound(w, r)
+			return
+		}
 		for name, values := range header {
 			w.Header()[name] = values
 		}

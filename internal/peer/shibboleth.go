@@ -220,7 +220,7 @@ var shibbolethConfig = template.Must(template.New("shibboleth2.xml").Parse(
 <md:AssertionConsumerService Location="/SAML2/ECP" index="2" Binding="urn:oasis:names:tc:SAML:2.0:bindings:PAOS"/>
 {{- end}}
 <LogoutInitiator type="Chaining" Location="/Logout">
-<LogoutInitiator type="SAML2" outgoingBindings="{{.LogoutBy.URI}}" postTemplate="/etc/shibboleth/postTemplate.html"/>
+<LogoutInitiator type="SAML2" asynchronous="{{.O.AsyncLogout}}" outgoingBindings="{{.LogoutBy.URI}}" postTemplate="/etc/shibboleth/postTemplate.html"/>
 <LogoutInitiator type="Local"/>
 </LogoutInitiator>
 {{- range .O.Logout}}

@@ -55,6 +55,9 @@ type SPOptions struct {
 	// for a logout itself.
 	Logout   []Binding
 	LogoutBy Binding
+	// AsyncLogout says with the extension of that name that nobody waits for an
+	// answer (Asynchronous Single Logout Profile Extension).
+	AsyncLogout bool
 }
 
 // signs tells whether the SP has a signing key in its metadata.
@@ -152,8 +155,9 @@ type StartSP func(testing.TB, SPOptions) *SP
 
 // SPKind is one row of the table of service providers.
 type SPKind struct {
-	Name  string
-	Start StartSP
+	Name    string
+	Version string // that .ci/run installs, as the documentation tells it
+	Start   StartSP
 
 	// Whether the software is able to do these at all. What it is not able to
 	// do, its Start refuses, so that no test believes to have tried it.
@@ -163,9 +167,10 @@ type SPKind struct {
 	WantResponseSigned                                 bool // can refuse a Response that is not itself signed
 	Artifact                                           bool // resolves artifacts
 	ECP                                                bool // serves clients that are no browsers (SAML ECP 2.0)
-	ECDSA                                              bool // verifies ECDSA with SHA-256
+	ECDSA                                              bool // verifies ECDSA with SHA-256 as XML Signature writes it
 	OnlyCBC                                            bool // its metadata names no way of encrypting that authenticates
 
+	AsyncLogout   bool      // can ask for a logout whose answer it does not want
 	LogoutAsks    []Binding // by which it can send LogoutRequests
 	LogoutAnswers []Binding // by which it takes the answers in the front channel
 	LogoutTakes   []Binding // by which it takes LogoutRequests, whose signature it verifies itself
@@ -177,52 +182,52 @@ func SPs() []SPKind {
 	all := []Binding{Redirect, POST, SOAP}
 	return []SPKind{
 		{
-			Name: "mod_auth_mellon", Start: Mellon, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
-			EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true, ECP: true, ECDSA: true,
+			Name: "mod_auth_mellon", Version: "0.18.1 (lasso 2.8.1)", Start: Mellon, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
+			EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true, ECP: true,
 			LogoutAsks: []Binding{Redirect}, LogoutAnswers: []Binding{Redirect}, LogoutTakes: []Binding{Redirect, SOAP},
 		},
 		{
-			Name: "pysaml2", Start: PySAML2, WantResponseSigned: true, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
-			EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true,
+			Name: "pysaml2", Version: "7.0.1", Start: PySAML2, WantResponseSigned: true, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
+			EncryptAssertions: true, AuthnContext: true, Unsolicited: true, ECDSA: true, Artifact: true,
 			LogoutAsks: all, LogoutAnswers: front, LogoutTakes: all,
 		},
 		{
-			Name: "node-saml", Start: NodeSAML, WantResponseSigned: true, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
+			Name: "node-saml", Version: "5.1.0", Start: NodeSAML, WantResponseSigned: true, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
 			EncryptAssertions: true, AuthnContext: true, Unsolicited: true,
 			LogoutAsks: []Binding{Redirect}, LogoutAnswers: front, LogoutTakes: front,
 		},
 		{
-			Name: "samlify", Start: Samlify, WantResponseSigned: true, ForceAuthn: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
+			Name: "samlify", Version: "2.13.1", Start: Samlify, WantResponseSigned: true, ForceAuthn: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
 			EncryptAssertions: true, Unsolicited: true,
 			LogoutAsks: front, LogoutAnswers: front, LogoutTakes: front,
 		},
 		{
-			Name: "crewjam", Start: Crewjam, ForceAuthn: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
-			EncryptAssertions: true, OnlyCBC: true, AuthnContext: true, Unsolicited: true, Artifact: true, ECDSA: true,
+			Name: "crewjam", Version: "0.5.1", Start: Crewjam, ForceAuthn: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
+			EncryptAssertions: true, OnlyCBC: true, AuthnContext: true, Unsolicited: true, Artifact: true,
 			LogoutAsks: []Binding{POST}, LogoutAnswers: []Binding{POST},
 		},
 		{
-			Name: "gosaml2", Start: GoSAML2, WantResponseSigned: true, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
-			EncryptAssertions: true, AuthnContext: true, Unsolicited: true, ECDSA: true,
+			Name: "gosaml2", Version: "0.12.0", Start: GoSAML2, WantResponseSigned: true, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
+			EncryptAssertions: true, AuthnContext: true, Unsolicited: true,
 			LogoutAsks: front, LogoutAnswers: []Binding{POST}, LogoutTakes: []Binding{POST},
 		},
 		{
-			Name: "SimpleSAMLphp", Start: SimpleSAMLphpSP, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true,
+			Name: "SimpleSAMLphp", Version: "1.19.7", Start: SimpleSAMLphpSP, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true,
 			SignRequests: true, EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true,
-			LogoutAsks: front, LogoutAnswers: front, LogoutTakes: all,
+			LogoutAsks: front, LogoutAnswers: front, LogoutTakes: front,
 		},
 		{
-			Name: "Shibboleth", Start: Shibboleth, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true,
+			Name: "Shibboleth", Version: "3.4.1", Start: Shibboleth, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true,
 			SignRequests: true, EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true, ECP: true, ECDSA: true,
-			LogoutAsks: all, LogoutAnswers: front, LogoutTakes: all,
+			AsyncLogout: true, LogoutAsks: all, LogoutAnswers: front, LogoutTakes: all,
 		},
 		{
-			Name: "python3-saml", Start: OneLogin, WantResponseSigned: true, ForceAuthn: true, IsPassive: true, NameIDFormat: true, SignRequests: true,
-			EncryptAssertions: true, AuthnContext: true, Unsolicited: true,
+			Name: "python3-saml", Version: "1.12.0", Start: OneLogin, WantResponseSigned: true, ForceAuthn: true, IsPassive: true, NameIDFormat: true, SignRequests: true,
+			EncryptAssertions: true, AuthnContext: true, Unsolicited: true, ECDSA: true,
 			LogoutAsks: []Binding{Redirect}, LogoutAnswers: []Binding{Redirect}, LogoutTakes: []Binding{Redirect},
 		},
 		{
-			Name: "ruby-saml", Start: RubySAML, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
+			Name: "ruby-saml", Version: "1.13.0", Start: RubySAML, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
 			EncryptAssertions: true, AuthnContext: true, Unsolicited: true,
 			LogoutAsks: []Binding{Redirect}, LogoutAnswers: []Binding{Redirect}, LogoutTakes: []Binding{Redirect},
 		},
@@ -246,6 +251,7 @@ func (k SPKind) CanDo(o SPOptions) string {
 		{"HTTP-Artifact", o.Artifact, k.Artifact},
 		{"ECP", o.ECP, k.ECP},
 		{"refusing unsigned Responses", o.WantResponseSigned, k.WantResponseSigned},
+		{"asynchronous logout", o.AsyncLogout, k.AsyncLogout},
 		{"asking for logout by " + string(o.LogoutBy), o.LogoutBy != "", slices.Contains(k.LogoutAsks, o.LogoutBy)},
 	} {
 		if ask.asked && !ask.can {

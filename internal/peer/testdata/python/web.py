@@ -8,6 +8,7 @@ import html
 import json
 import secrets
 import sys
+import traceback
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
@@ -88,6 +89,7 @@ def serve(app):
             except Refused as e:
                 self.answer(403, json.dumps({"error": str(e), "status": e.status}))
             except Exception as e:  # Whatever it is, the test shall read it.
+                traceback.print_exc()
                 self.answer(403, json.dumps({"error": f"{type(e).__name__}: {e}"}))
 
         def serve_path(self, path):
