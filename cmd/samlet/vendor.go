@@ -127,17 +127,16 @@ func (v *vendor) key(c *x509.Certificate) templates.VendorKey {
 }
 
 func formatText(f identity.Format) string {
-	switch f {
-	case identity.FormatPersistent:
-		return "The same at every sign-in, another one for each application"
-	case identity.FormatTransient:
-		return "Another one for each session"
-	case identity.FormatEmail:
-		return "The e-mail address"
-	case identity.FormatUnspecified:
-		return "The user name, or what was agreed"
+	text, known := map[identity.Format]string{
+		identity.FormatPersistent:  "The same at every sign-in, another one for each application",
+		identity.FormatTransient:   "Another one for each session",
+		identity.FormatEmail:       "The e-mail address",
+		identity.FormatUnspecified: "The user name, or what was agreed",
+	}[f]
+	if !known {
+		return "By agreement"
 	}
-	return "By agreement"
+	return text
 }
 
 // certificates answers with the first most certificates that may sign, all of
