@@ -186,3 +186,56 @@ func FuzzLoginKey(f *testing.F) {
 		}
 	})
 }
+
+// TestRecordAttributes holds that values of one name come together in their order,
+// each once, and that nobody who appends to one list writes into another.
+func TestRecordAttributes(t *testing.T) {
+	t.Parallel()
+	var r Record
+	for _, v := range []string{"mail=a", "mail=b", "groups=x", "mail=a", "mail=c", "groups=y", "groups=z", "locale=de"} {
+		name, value, _ := strings.Cut(v, "=")
+		r.Values = append(r.Values, Value{Name: Name(name), Value: value, Source: SourceOperator})
+	}
+	got := r.Attributes()
+	for n := range got {
+		got[n] = append(got[n], "more")
+	}
+	want := Attributes{"mail": {"a", "b", "c", "more"}, "groups": {"x", "y", "z", "more"}, "locale": {"de", "more"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestNameFormatOf(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]NameFormat{
+		"urn:oid:2.5.4.42": NameFormatURI, "https://app.example.test/claims/Role": NameFormatURI,
+		"User.Email": NameFormatBasic, "role": NameFormatBasic, "%zz": NameFormatBasic,
+	} {
+		if got := NameFormatOf(name); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+}
+
+// TestCatalogueGivesWay: the rows that were added to the built-in catalogue do
+// not stand against a configuration that calls the same things otherwise.
+func TestCatalogueGivesWay(t *testing.T) {
+	t.Parallel()
+	c, err := NewCatalogue([]Attribute{{Name: "company", SAMLName: "urn:oid:2.5.4.10"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row, _ := c.BySAMLName("urn:oid:2.5.4.10"); row.Name != "company" {
+		t.Errorf("got %q, want company", row.Name)
+	}
+	if _, there := c.Lookup(Organization); there {
+		t.Error("organization is still there")
+	}
+	if _, there := c.Lookup(Assurance); !there {
+		t.Error("eduperson_assurance is gone, too")
+	}
+	if _, err := NewCatalogue([]Attribute{{Name: "email", SAMLName: "urn:oid:0.9.2342.19200300.100.1.3"}}); err == nil {
+		t.Error("mail gave way, on which much relies")
+	}
+}

@@ -39,10 +39,19 @@ type Record struct {
 // Attributes returns the record's values under their canonical names, each
 // value once, in stored order, whatever its source.
 func (r Record) Attributes() Attributes {
-	a := Attributes{}
+	a := make(Attributes, len(r.Values))
+	// The values of one name stand together as a rule, and share one array with
+	// all others; who appends to them gets one of their own.
+	all := make([]string, 0, len(r.Values))
 	for _, v := range r.Values {
-		if !slices.Contains(a[v.Name], v.Value) {
-			a[v.Name] = append(a[v.Name], v.Value)
+		known := a[v.Name]
+		switch {
+		case slices.Contains(known, v.Value):
+		case len(known) > 0 && &known[len(known)-1] != &all[len(all)-1]:
+			a[v.Name] = append(known, v.Value)
+		default:
+			all = append(all, v.Value)
+			a[v.Name] = all[len(all)-1-len(known) : len(all) : len(all)]
 		}
 	}
 	return a

@@ -25,11 +25,12 @@ func checkStrings(a identity.Assertion) error {
 			return err
 		}
 	}
-	for _, r := range a.Released {
-		for _, s := range []struct{ what, value string }{{"Name", r.As}, {"FriendlyName", r.FriendlyName}} {
-			if err := checkString(s.what+" of an attribute", s.value); err != nil {
-				return err
-			}
+	for i := range a.Released {
+		if err := checkString("Name of an attribute", a.Released[i].As); err != nil {
+			return err
+		}
+		if err := checkString("FriendlyName of an attribute", a.Released[i].FriendlyName); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -23,15 +23,16 @@ var operators = []string{
 type checker struct {
 	source file.Source
 	lists  map[string]bool // the names below user
-	reads  []string
+	reads  []string        // names below user
+	authn  bool            // authn.class is read, too
 	// Within a predicate, how often text is put together and how often the
 	// element itself is used.
 	predicate      bool
 	sums, elements int
 }
 
-// check returns the attributes that source looks at.
-func (k *Compiler) check(source string) ([]string, error) {
+// check returns what source looks at.
+func (k *Compiler) check(source string) (*checker, error) {
 	config := conf.CreateNew()
 	config.MaxNodes = maxNodes
 	tree, err := parser.ParseWithConfig(source, config)
@@ -42,7 +43,7 @@ func (k *Compiler) check(source string) ([]string, error) {
 	if err := c.node(tree.Node); err != nil {
 		return nil, err
 	}
-	return c.reads, nil
+	return c, nil
 }
 
 func (c *checker) fault(n ast.Node, format string, args ...any) error {
@@ -118,6 +119,7 @@ func (c *checker) member(n *ast.MemberNode) error {
 	of, plain := n.Node.(*ast.IdentifierNode)
 	switch {
 	case plain && named && of.Value == "authn" && name.Value == "class":
+		c.authn = true
 		return nil
 	case plain && named && of.Value == "user" && c.known(name.Value):
 		if c.predicate && c.lists[name.Value] {

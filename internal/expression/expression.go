@@ -159,7 +159,8 @@ func texts(v any) ([]string, error) {
 // program is a compiled expression with the attributes that it looks at.
 type program struct {
 	code  *vm.Program
-	reads []string
+	reads []string // names below user
+	authn bool     // and authn.class
 	lists map[string]bool
 }
 
@@ -167,7 +168,7 @@ func (k *Compiler) compile(source string, want ...expr.Option) (*program, error)
 	if n := len([]rune(source)); n > maxSource {
 		return nil, &Fault{1, 1, fmt.Sprintf("the expression has %d characters, at most %d are read", n, maxSource)}
 	}
-	reads, err := k.check(source)
+	c, err := k.check(source)
 	if err != nil {
 		return nil, located(err)
 	}
@@ -179,7 +180,7 @@ func (k *Compiler) compile(source string, want ...expr.Option) (*program, error)
 	if err != nil {
 		return nil, located(err)
 	}
-	return &program{code: code, reads: reads, lists: k.lists}, nil
+	return &program{code: code, reads: c.reads, authn: c.authn, lists: k.lists}, nil
 }
 
 // located turns an error of the compiler into a Fault.
@@ -239,7 +240,9 @@ func (p *program) environment(who identity.Person) (map[string]any, error) {
 			user[name] = ""
 		}
 	}
-	return map[string]any{
-		"user": user, "authn": map[string]any{"class": string(who.Context.Class)}, "sp": string(who.RelyingParty),
-	}, nil
+	env := map[string]any{"user": user, "sp": string(who.RelyingParty)}
+	if p.authn {
+		env["authn"] = map[string]any{"class": string(who.Context.Class)}
+	}
+	return env, nil
 }

@@ -46,6 +46,9 @@ func (s records) load(ctx context.Context, from, to identity.RecordID) ([]identi
 			}
 			r.Logins = append(r.Logins, login)
 		}
+		if values != "" {
+			r.Values = make([]identity.Value, 0, len(values)/shortValue+1)
+		}
 		for values != "" {
 			name, err1 := values.next()
 			value, err2 := values.next()
@@ -60,6 +63,9 @@ func (s records) load(ctx context.Context, from, to identity.RecordID) ([]identi
 	}, sqlRecords, from, to)
 	return out, err
 }
+
+// shortValue is about the fewest bytes that name, value and source of a value take.
+const shortValue = 32
 
 // parts is texts in one, each led by its length in bytes and a colon.
 type parts string
