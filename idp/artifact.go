@@ -97,9 +97,9 @@ func (p *Provider) resolveArtifact(w http.ResponseWriter, r *http.Request) error
 	case identity.CodeOf(err) == codeNoArtifact:
 		// Whoever asks for what is not theirs learns no more than whoever
 		// asks for what never was (SAML Core 3.5.3).
-		p.logSOAP(ctx, "artifact stands for nothing", party.ID, err)
+		p.logRefusal(ctx, "artifact stands for nothing", party.ID, err)
 	case err != nil:
-		p.logSOAP(ctx, "artifact refused", party.ID, err)
+		p.logRefusal(ctx, "artifact refused", party.ID, err)
 		s = statusOf(identity.AsError(err), web.RequestID(ctx))
 	}
 	octets, err := p.artifactResponse(party, rq.ID, s, response)
@@ -124,7 +124,7 @@ func (p *Provider) readResolve(w http.ResponseWriter, r *http.Request) (*artifac
 	if err != nil {
 		return nil, Party{}, err
 	}
-	party, signed, err := p.believe(r.Context(), rq.Issuer, env.Document, env.Body, binding.SAML{Binding: identity.BindingSOAP})
+	party, signed, err := p.believe(r.Context(), "", rq.Issuer, env.Document, env.Body, binding.SAML{Binding: identity.BindingSOAP})
 	if err != nil {
 		return nil, Party{}, err
 	}

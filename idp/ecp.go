@@ -212,7 +212,7 @@ const realm = "samlet"
 
 // refuseECP answers with a Response whose status says why there is no assertion.
 func (p *Provider) refuseECP(w http.ResponseWriter, r *http.Request, q ecpRequest, req identity.AuthnRequest, to addressee, why error) error {
-	p.logSOAP(r.Context(), "request refused", req.RelyingParty, why)
+	p.logRefusal(r.Context(), "request refused", req.RelyingParty, why)
 	response, err := p.failure(to, statusOf(identity.AsError(why), web.RequestID(r.Context())))
 	if err != nil {
 		return fmt.Errorf("refusing a request (%w): %w", why, err)

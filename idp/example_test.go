@@ -101,5 +101,5 @@ func Example() {
 	fmt.Println(provider.CrossSitePosts())
 	// Output:
 	// 200 OK application/samlmetadata+xml
-	// [POST /saml/sso POST /saml/as/{sp}/sso POST /saml/slo POST /saml/artifact]
+	// [POST /saml/sso POST /saml/as/{sp}/sso POST /saml/slo POST /saml/as/{sp}/slo POST /saml/artifact]
 }

@@ -87,6 +87,9 @@ const (
 
 	pathLogout     = "/saml/slo"
 	pathLogoutSOAP = "/saml/slo/soap"
+
+	pathOwnLogout     = "/saml/as/{sp}/slo"
+	pathOwnLogoutSOAP = "/saml/as/{sp}/slo/soap"
 )
 
 // Provider is the identity provider. It is safe for concurrent use.
@@ -139,9 +142,13 @@ func (p *Provider) Mount(mux *http.ServeMux) {
 	mux.Handle("POST "+p.base+pathOwnSSO, p.cfg.Web.Handle(p.sso))
 	mux.Handle("GET "+p.base+pathResume, p.cfg.Web.Handle(p.resume))
 	mux.Handle("GET "+p.base+pathUnsolicited, p.cfg.Web.Handle(p.unsolicited))
-	mux.Handle("GET "+p.base+pathLogout, p.cfg.Web.Handle(p.singleLogout))
-	mux.Handle("POST "+p.base+pathLogout, p.cfg.Web.Handle(p.singleLogout))
-	mux.Handle("POST "+p.base+pathLogoutSOAP, p.cfg.Web.Handle(p.singleLogoutSOAP))
+	for _, path := range []string{pathLogout, pathOwnLogout} {
+		mux.Handle("GET "+p.base+path, p.cfg.Web.Handle(p.singleLogout))
+		mux.Handle("POST "+p.base+path, p.cfg.Web.Handle(p.singleLogout))
+	}
+	for _, path := range []string{pathLogoutSOAP, pathOwnLogoutSOAP} {
+		mux.Handle("POST "+p.base+path, p.soap(p.singleLogoutSOAP))
+	}
 	mux.Handle("POST "+p.base+pathArtifact, p.soap(p.resolveArtifact))
 	if p.cfg.Direct != nil {
 		mux.Handle("POST "+p.base+pathECP, p.soap(p.ecp))
@@ -162,5 +169,5 @@ func (p *Provider) ssoURL(at identity.RelyingPartyID) string {
 // CrossSitePosts returns the ServeMux patterns that take forms of other sites:
 // messages by the POST binding, which prove themselves.
 func (p *Provider) CrossSitePosts() []string {
-	return []string{"POST " + p.base + pathSSO, "POST " + p.base + pathOwnSSO, "POST " + p.base + pathLogout, "POST " + p.base + pathArtifact}
+	return []string{"POST " + p.base + pathSSO, "POST " + p.base + pathOwnSSO, "POST " + p.base + pathLogout, "POST " + p.base + pathOwnLogout, "POST " + p.base + pathArtifact}
 }

@@ -49,7 +49,7 @@ func TestNewRefuses(t *testing.T) {
 func TestBasePath(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil, func(cfg *idp.Config) { cfg.BaseURL = "https://example.test/login/" })
-	if got, want := fmt.Sprint(w.CrossSitePosts()), "[POST /login/saml/sso POST /login/saml/as/{sp}/sso POST /login/saml/slo POST /login/saml/artifact]"; got != want {
+	if got, want := fmt.Sprint(w.CrossSitePosts()), "[POST /login/saml/sso POST /login/saml/as/{sp}/sso POST /login/saml/slo POST /login/saml/as/{sp}/slo POST /login/saml/artifact]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://example.test/login/saml/metadata", nil)

@@ -5,8 +5,8 @@ import (
 	"crypto"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/crewjam/saml"
@@ -40,10 +40,11 @@ type Logouts interface {
 // logoutState is what an answer needs of its LogoutRequest; Logouts keeps it
 // meanwhile.
 type logoutState struct {
-	InResponseTo string            `json:"in_response_to"`
-	Audience     identity.EntityID `json:"audience"`
-	Binding      string            `json:"binding"` // of the request
-	RelayState   string            `json:"relay_state,omitempty"`
+	InResponseTo string                  `json:"in_response_to"`
+	RelyingParty identity.RelyingPartyID `json:"relying_party"`
+	Audience     identity.EntityID       `json:"audience"`
+	Binding      string                  `json:"binding"` // of the request
+	RelayState   string                  `json:"relay_state,omitempty"`
 }
 
 // singleLogout is the SingleLogoutService by HTTP-Redirect and HTTP-POST (SAML
@@ -61,7 +62,7 @@ func (p *Provider) singleLogout(w http.ResponseWriter, r *http.Request) error {
 	if msg.Param == binding.ParamResponse {
 		return p.logoutAnswered(w, r, msg)
 	}
-	ctx := r.Context()
+	ctx, at := r.Context(), identity.RelyingPartyID(r.PathValue("sp"))
 	doc, err := xmlsec.Parse(msg.XML, xmlsec.RequestLimits())
 	if err != nil {
 		return err
@@ -70,17 +71,17 @@ func (p *Provider) singleLogout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	party, signed, err := p.believe(ctx, rq.Issuer, doc, doc.Root(), msg)
+	party, signed, err := p.believe(ctx, at, rq.Issuer, doc, doc.Root(), msg)
 	if err != nil {
 		return err
 	}
 	if rq, err = parseLogoutRequest(signed); err != nil {
 		return err
 	}
-	if err := addressed(rq.Destination, p.cfg.BaseURL+pathLogout); err != nil {
+	if err := addressed(rq.Destination, p.logoutURL(at, identity.BindingPOST)); err != nil {
 		return err
 	}
-	st := logoutState{InResponseTo: rq.ID, Audience: party.EntityID, Binding: msg.Binding, RelayState: msg.RelayState}
+	st := logoutState{InResponseTo: rq.ID, RelyingParty: party.ID, Audience: party.EntityID, Binding: msg.Binding, RelayState: msg.RelayState}
 	redirect, err := p.endSessions(ctx, rq, party, st)
 	switch {
 	case err != nil:
@@ -169,12 +170,13 @@ func (p *Provider) nameOf(rq *logoutRequest) (identity.Principal, error) {
 	return readNameID(doc.Root())
 }
 
-// believe returns the service provider that sent a message of single logout, or an
-// ArtifactResolve, and the message as its signature covers it. There is none without a signature
-// (SAML Profiles 4.4.4.1, 4.4.4.2): over the query by HTTP-Redirect, inside of
-// the XML else.
-func (p *Provider) believe(ctx context.Context, issuer identity.EntityID, doc *xmlsec.Document, e *xmlsec.Element, msg binding.SAML) (Party, *xmlsec.Element, error) {
-	party, err := p.party(ctx, issuer)
+// believe returns the service provider that sent a message of single logout, or
+// an ArtifactResolve, and the message as its signature covers it. There is none
+// without a signature (SAML Profiles 4.4.4.1, 4.4.4.2): over the query by
+// HTTP-Redirect, inside of the XML else. at is the service provider whose own
+// address took it, or of which it is awaited, or "".
+func (p *Provider) believe(ctx context.Context, at identity.RelyingPartyID, issuer identity.EntityID, doc *xmlsec.Document, e *xmlsec.Element, msg binding.SAML) (Party, *xmlsec.Element, error) {
+	party, err := p.sender(ctx, at, issuer)
 	if err != nil {
 		return Party{}, nil, err
 	}
@@ -223,9 +225,7 @@ func (p *Provider) singleLogoutSOAP(w http.ResponseWriter, r *http.Request) erro
 	ctx := r.Context()
 	rq, party, err := p.readLogoutSOAP(w, r)
 	if err != nil {
-		p.logRefused(ctx, "", err)
-		binding.WriteSOAP(w, http.StatusInternalServerError, binding.FaultOf(err, web.RequestID(ctx)))
-		return nil
+		return err
 	}
 	s := status{top: saml.StatusSuccess}
 	complete := false
@@ -235,7 +235,7 @@ func (p *Provider) singleLogoutSOAP(w http.ResponseWriter, r *http.Request) erro
 	}
 	switch {
 	case err != nil:
-		p.logRefused(ctx, party.ID, err)
+		p.logRefusal(ctx, "logout refused", party.ID, err)
 		s = logoutStatus(identity.AsError(err), web.RequestID(ctx))
 	case !complete:
 		s.second = saml.StatusPartialLogout
@@ -249,6 +249,7 @@ func (p *Provider) singleLogoutSOAP(w http.ResponseWriter, r *http.Request) erro
 }
 
 func (p *Provider) readLogoutSOAP(w http.ResponseWriter, r *http.Request) (*logoutRequest, Party, error) {
+	at := identity.RelyingPartyID(r.PathValue("sp"))
 	env, err := binding.ReceiveSOAP(w, r, 0)
 	if err != nil {
 		return nil, Party{}, err
@@ -260,7 +261,7 @@ func (p *Provider) readLogoutSOAP(w http.ResponseWriter, r *http.Request) (*logo
 	if err != nil {
 		return nil, Party{}, err
 	}
-	party, signed, err := p.believe(r.Context(), rq.Issuer, env.Document, env.Body, binding.SAML{Binding: identity.BindingSOAP})
+	party, signed, err := p.believe(r.Context(), at, rq.Issuer, env.Document, env.Body, binding.SAML{Binding: identity.BindingSOAP})
 	if err != nil {
 		return nil, Party{}, err
 	}
@@ -270,14 +271,14 @@ func (p *Provider) readLogoutSOAP(w http.ResponseWriter, r *http.Request) (*logo
 	if rq.Destination == "" { // which this binding does not demand
 		return rq, party, nil
 	}
-	return rq, party, addressed(rq.Destination, p.cfg.BaseURL+pathLogoutSOAP)
+	return rq, party, addressed(rq.Destination, p.logoutURL(at, identity.BindingSOAP))
 }
 
 // logoutAnswered takes an answer to one of our LogoutRequests, in the frame that
 // led there or in a page of its own. It needs no cookie: the message that is
 // answered is known by its ID, and who answers by the signature.
 func (p *Provider) logoutAnswered(w http.ResponseWriter, r *http.Request, msg binding.SAML) error {
-	ctx := r.Context()
+	ctx, at := r.Context(), identity.RelyingPartyID(r.PathValue("sp"))
 	doc, err := xmlsec.Parse(msg.XML, xmlsec.RequestLimits())
 	if err != nil {
 		return err
@@ -286,14 +287,14 @@ func (p *Provider) logoutAnswered(w http.ResponseWriter, r *http.Request, msg bi
 	if err != nil {
 		return err
 	}
-	party, signed, err := p.believe(ctx, rs.Issuer, doc, doc.Root(), msg)
+	party, signed, err := p.believe(ctx, at, rs.Issuer, doc, doc.Root(), msg)
 	if err != nil {
 		return err
 	}
 	if rs, err = parseLogoutResponse(signed); err != nil {
 		return err
 	}
-	if err := addressed(rs.Destination, p.cfg.BaseURL+pathLogout); err != nil {
+	if err := addressed(rs.Destination, p.logoutURL(at, identity.BindingPOST)); err != nil {
 		return err
 	}
 	why := rs.judge()
@@ -316,27 +317,15 @@ func (p *Provider) logoutAnswered(w http.ResponseWriter, r *http.Request, msg bi
 // refuseLogout tells the service provider why nothing came of its request; the
 // person reads it if nobody is to be told.
 func (p *Provider) refuseLogout(w http.ResponseWriter, r *http.Request, rq *logoutRequest, st logoutState, why error) error {
-	party, err := p.party(r.Context(), st.Audience)
+	party, err := p.sender(r.Context(), st.RelyingParty, st.Audience)
 	if err != nil {
 		return err
 	}
 	if _, ok := logoutEndpoint(party, st.Binding); !ok || rq.Asynchronous {
 		return why
 	}
-	p.logRefused(r.Context(), party.ID, why)
+	p.logRefusal(r.Context(), "logout refused", party.ID, why)
 	return p.answerLogout(w, r, st, logoutStatus(identity.AsError(why), web.RequestID(r.Context())))
-}
-
-func (p *Provider) logRefused(ctx context.Context, rp identity.RelyingPartyID, why error) {
-	e := identity.AsError(why)
-	level := slog.LevelInfo
-	if e.Kind == identity.KindInternal || e.Kind == identity.KindUnavailable {
-		level = slog.LevelError
-	}
-	p.cfg.Log.LogAttrs(ctx, level, "logout refused",
-		slog.String("request_id", web.RequestID(ctx)), slog.String("relying_party", string(rp)),
-		slog.String("code", string(e.Code)), slog.String("kind", e.Kind.String()),
-		slog.String("seen", e.Seen), slog.String("expected", e.Expected), slog.String("err", why.Error()))
 }
 
 // answerLogout sends the browser back with the answer.
@@ -367,7 +356,7 @@ func (p *Provider) AnswerLogout(ctx context.Context, state []byte, complete bool
 // logoutAnswer writes the answer for the endpoint of the request's binding, at
 // its ResponseLocation (IIP-IDP20), with the RelayState that came.
 func (p *Provider) logoutAnswer(ctx context.Context, st logoutState, s status) (binding.Message, error) {
-	party, err := p.party(ctx, st.Audience)
+	party, err := p.sender(ctx, st.RelyingParty, st.Audience)
 	if err != nil {
 		return binding.Message{}, err
 	}
@@ -393,6 +382,18 @@ func (p *Provider) byBrowser(party Party, by, location, param string, octets []b
 		return binding.Message{}, err
 	}
 	return binding.Redirect(location, param, octets, relayState, &key)
+}
+
+// logoutURL is ssoURL for the SingleLogoutService of a binding.
+func (p *Provider) logoutURL(at identity.RelyingPartyID, by string) string {
+	path, own := pathLogout, pathOwnLogout
+	if by == identity.BindingSOAP {
+		path, own = pathLogoutSOAP, pathOwnLogoutSOAP
+	}
+	if at == "" {
+		return p.cfg.BaseURL + path
+	}
+	return p.cfg.BaseURL + strings.Replace(own, "{sp}", string(at), 1)
 }
 
 // logoutEndpoint returns where a browser takes messages of single logout to: by

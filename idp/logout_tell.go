@@ -68,7 +68,7 @@ func (p *Provider) Tell(ctx context.Context, who identity.Participant, why ident
 	if rs.Issuer != party.EntityID {
 		return malformedLogout("an answer of "+string(rs.Issuer), string(party.EntityID))
 	}
-	_, signed, err := p.believe(ctx, rs.Issuer, env.Document, env.Body, binding.SAML{Binding: identity.BindingSOAP})
+	_, signed, err := p.believe(ctx, who.RelyingParty, rs.Issuer, env.Document, env.Body, binding.SAML{Binding: identity.BindingSOAP})
 	if err != nil {
 		return err
 	}

@@ -47,9 +47,9 @@ func (p *Provider) publish(as presence) (*metadata.Publication, error) {
 			{Binding: identity.BindingPOST, Location: p.ssoURL(as.at)},
 		},
 		SLO: []metadata.Endpoint{
-			{Binding: identity.BindingRedirect, Location: p.cfg.BaseURL + pathLogout},
-			{Binding: identity.BindingPOST, Location: p.cfg.BaseURL + pathLogout},
-			{Binding: identity.BindingSOAP, Location: p.cfg.BaseURL + pathLogoutSOAP},
+			{Binding: identity.BindingRedirect, Location: p.logoutURL(as.at, identity.BindingRedirect)},
+			{Binding: identity.BindingPOST, Location: p.logoutURL(as.at, identity.BindingPOST)},
+			{Binding: identity.BindingSOAP, Location: p.logoutURL(as.at, identity.BindingSOAP)},
 		},
 		ArtifactResolution: []metadata.IndexedEndpoint{{
 			Endpoint: metadata.Endpoint{Binding: identity.BindingSOAP, Location: p.cfg.BaseURL + pathArtifact},

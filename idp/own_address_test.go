@@ -41,3 +41,38 @@ func TestOwnAddress(t *testing.T) {
 		})
 	}
 }
+
+// TestOwnAddressOfLogout is TestOwnAddress for LogoutRequests and answers to ours.
+func TestOwnAddressOfLogout(t *testing.T) {
+	t.Parallel()
+	sp := loadKey(t, "sp")
+	own := strings.Replace(sloURL, "/saml/slo", "/saml/as/app/slo", 1)
+	for name, c := range map[string]struct {
+		at, destination string
+		code            identity.Code
+	}{
+		"its own":                        {"/saml/as/app/slo", own, ""},
+		"its own, by SOAP":               {"/saml/as/app/slo/soap", own + "/soap", ""},
+		"its own, meant for everybody's": {"/saml/as/app/slo", sloURL, "sp.destination"},
+		"everybody's, meant for its own": {"/saml/slo", own, "sp.destination"},
+		"nobody's":                       {"/saml/as/nobody/slo", own, "sp.unknown"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, offers(sloRedirect), nil)
+			w.party.Issuer = "https://alias.example.test/saml"
+			request := signedBy(t, logout(replace(sloURL, c.destination)), sp)
+			r := byPOST(t, request, "")
+			if strings.HasSuffix(c.at, "/soap") {
+				r = inEnvelope(t, request)
+			}
+			got := w.sentBack(t, at(r, c.at))
+			if good := got.codes() == "Success" && w.auth.left != nil && w.auth.left.RelyingParty == "app" && strings.Contains(string(got.response), string(w.party.Issuer)); good != (c.code == "") {
+				t.Errorf("got %d %q: %s", got.status, got.codes(), got.text())
+			}
+			if !strings.Contains(got.page, string(c.code)) {
+				t.Errorf("want %s: %s", c.code, got.text())
+			}
+		})
+	}
+}

@@ -24,12 +24,12 @@ func (p *Provider) soap(fn func(http.ResponseWriter, *http.Request) error) http.
 // the browser: with our sentence, its code and the request ID, and nothing of
 // SAML (SAML Bindings 3.2.3.3).
 func (p *Provider) fault(w http.ResponseWriter, r *http.Request, status int, why error) {
-	p.logSOAP(r.Context(), "message refused", "", why)
+	p.logRefusal(r.Context(), "message refused", "", why)
 	binding.WriteSOAP(w, status, binding.FaultOf(why, web.RequestID(r.Context())))
 }
 
-// logSOAP notes a refusal where no error is returned.
-func (p *Provider) logSOAP(ctx context.Context, what string, rp identity.RelyingPartyID, why error) {
+// logRefusal notes a refusal where no error is returned.
+func (p *Provider) logRefusal(ctx context.Context, what string, rp identity.RelyingPartyID, why error) {
 	e := identity.AsError(why)
 	level := slog.LevelInfo
 	if e.Kind == identity.KindInternal || e.Kind == identity.KindUnavailable {
