@@ -195,12 +195,10 @@ func (w *wantedNameID) aim(snap *snapshot, sp, value, format string) error {
 		}
 		return w.scope(snap, value)
 	}
-	i := slices.IndexFunc(snap.Parties, func(p party) bool { return string(p.ID) == sp || string(p.EntityID) == sp })
-	if i < 0 {
-		_, err := snap.party(sp)
+	p, err := addressed(snap, sp)
+	if err != nil {
 		return err
 	}
-	p := snap.Parties[i]
 	w.party, w.principal.SPNameQualifier = p.ID, string(p.EntityID)
 	if f == identity.FormatPairwiseID {
 		return w.scope(snap, value)
@@ -213,6 +211,27 @@ func (w *wantedNameID) aim(snap *snapshot, sp, value, format string) error {
 		return fmt.Errorf("%q cannot be an identifier: want 1 to 256 visible characters (SAML Core 8.3.7)", value)
 	}
 	return nil
+}
+
+// addressed finds a service provider by its id or, where one entry alone has it,
+// its entityID.
+func addressed(snap *snapshot, sp string) (party, error) {
+	var found []party
+	for _, p := range snap.Parties {
+		switch sp {
+		case string(p.ID):
+			return p, nil
+		case string(p.EntityID):
+			found = append(found, p)
+		}
+	}
+	if len(found) > 1 {
+		return party{}, fmt.Errorf("several service providers have the entityID %s; name one by its id", sp)
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	return snap.party(sp)
 }
 
 // scope splits a subject identifier, whose case says nothing.
