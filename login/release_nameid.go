@@ -76,8 +76,9 @@ func source(rp identity.RelyingParty, f identity.Format) identity.Name {
 		return ""
 	case identity.FormatEmail:
 		return identity.Mail
+	default:
+		return identity.Username
 	}
-	return identity.Username
 }
 
 // nameID finds or makes the identifier. Its qualifiers are the configured ones,
@@ -229,6 +230,7 @@ func errNoName(missing identity.Name) *identity.Error {
 		msg = "The application knows people by their e-mail address, and your account has none."
 	case identity.Username:
 		msg = "The application knows people by their user name, and your account has none."
+	default:
 	}
 	return &identity.Error{
 		Kind: identity.KindDenied, Code: "sp.nameid_missing", Who: identity.WhoOperator,

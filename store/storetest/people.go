@@ -142,6 +142,9 @@ func testNameIDs(t *testing.T, s store.Store) {
 		if diff := cmp.Diff(one, got); diff != "" {
 			t.Errorf("BySubject (-want +got):\n%s", diff)
 		}
+		if err != nil {
+			return err
+		}
 		all, err := tx.NameIDs.OfRecord(ctx, "r2")
 		if err != nil {
 			return err
