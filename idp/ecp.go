@@ -112,7 +112,7 @@ func (p *Provider) readECP(w http.ResponseWriter, r *http.Request) (ecpRequest, 
 			q.wantsKey = true
 		}
 	}
-	p.openSubject(q.authnRequest)
+	p.openSubject(q.authnRequest, q.party)
 	return q, nil
 }
 

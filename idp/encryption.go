@@ -116,6 +116,9 @@ func (p Party) chooseContent(to *xmlsec.EncryptTo) bool {
 	listed, weak := false, ""
 	for _, m := range p.Metadata.SP.EncryptionMethods {
 		switch {
+		case slices.Contains(p.Refused, m.Algorithm):
+			listed = listed || !isTransport(m.Algorithm)
+			continue
 		case m.Algorithm == xmlsec.AlgAES256GCM, m.Algorithm == xmlsec.AlgAES128GCM:
 			to.Content = m.Algorithm
 			return true
@@ -127,7 +130,16 @@ func (p Party) chooseContent(to *xmlsec.EncryptTo) bool {
 		}
 	}
 	to.Content = weak
-	return !listed || weak != ""
+	if weak != "" || listed {
+		return weak != ""
+	}
+	for _, usual := range []string{xmlsec.AlgAES256GCM, xmlsec.AlgAES128GCM} {
+		if !slices.Contains(p.Refused, usual) {
+			to.Content = usual
+			return true
+		}
+	}
+	return false
 }
 
 func (p Party) chooseTransport(to *xmlsec.EncryptTo) bool {
@@ -142,12 +154,12 @@ func (p Party) chooseTransport(to *xmlsec.EncryptTo) bool {
 		}
 		listed = true
 		to.KeyTransport, to.Digest, to.MGF = m.Algorithm, cmp.Or(p.Encrypt.Digest, m.DigestMethod), m.MGF
-		if to.Supported() == nil {
+		if to.Supported() == nil && !slices.Contains(p.Refused, m.Algorithm) && !slices.Contains(p.Refused, to.Digest) {
 			return true
 		}
 	}
 	to.KeyTransport, to.Digest, to.MGF = "", p.Encrypt.Digest, ""
-	return !listed && to.Supported() == nil
+	return !listed && to.Supported() == nil && !slices.Contains(p.Refused, xmlsec.AlgRSAOAEPMGF1P)
 }
 
 func isCBC(algorithm string) bool {

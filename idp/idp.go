@@ -37,7 +37,10 @@ type Authenticator interface {
 type Party struct {
 	identity.RelyingParty
 	Metadata *metadata.Entity // with the SP role
-	Read     time.Time        // when the metadata was had from its source; zero: not known
+	// Refused are the algorithms, by URI, that the operator forbids towards
+	// everybody, in both directions.
+	Refused []string
+	Read    time.Time // when the metadata was had from its source; zero: not known
 }
 
 // Config is what New needs.

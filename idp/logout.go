@@ -132,7 +132,7 @@ func (p *Provider) logoutOf(rq *logoutRequest, party Party) (identity.Logout, er
 			Msg: "The application may not sign people out here.", Seen: string(party.ID),
 		}
 	}
-	name, err := p.nameOf(rq)
+	name, err := p.nameOf(rq, party)
 	if err != nil {
 		return identity.Logout{}, err
 	}
@@ -146,7 +146,7 @@ func (p *Provider) logoutOf(rq *logoutRequest, party Party) (identity.Logout, er
 
 // nameOf returns the identifier of a request, decrypted with any of our keys if
 // need be (IIP-IDP19).
-func (p *Provider) nameOf(rq *logoutRequest) (identity.Principal, error) {
+func (p *Provider) nameOf(rq *logoutRequest, party Party) (identity.Principal, error) {
 	if rq.BaseID {
 		return identity.Principal{}, &identity.Error{
 			Kind: identity.KindInvalid, Code: "logout.base_id", Who: identity.WhoVendor,
@@ -160,7 +160,7 @@ func (p *Provider) nameOf(rq *logoutRequest) (identity.Principal, error) {
 	for _, k := range p.cfg.Keys.Encryption() {
 		keys = append(keys, k.Decrypter)
 	}
-	doc, err := xmlsec.DecryptID(rq.EncryptedID, keys, xmlsec.RequestLimits())
+	doc, err := xmlsec.DecryptID(rq.EncryptedID, keys, xmlsec.RequestLimits(), party.Refused...)
 	if err != nil {
 		return identity.Principal{}, &identity.Error{
 			Kind: identity.KindInvalid, Code: "logout.encrypted_id", Who: identity.WhoVendor, Err: err,
@@ -185,7 +185,7 @@ func (p *Provider) believe(ctx context.Context, at identity.RelyingPartyID, issu
 		if len(msg.Signature) == 0 {
 			return Party{}, nil, unsigned(party, "SigAlg and Signature in the query (SAML Bindings 3.4.4.1)")
 		}
-		if err := msg.VerifyQuery(trusted); err != nil {
+		if err := msg.VerifyQuery(trusted, party.Refused...); err != nil {
 			return Party{}, nil, badSignature(party, err)
 		}
 		return party, e, nil
@@ -193,7 +193,7 @@ func (p *Provider) believe(ctx context.Context, at identity.RelyingPartyID, issu
 	if !doc.HasSignature(e) {
 		return Party{}, nil, unsigned(party, "an enveloped signature (SAML Core 5.4)")
 	}
-	signed, err := doc.Verify(e, xmlsec.Trust{Keys: trusted})
+	signed, err := doc.Verify(e, xmlsec.Trust{Keys: trusted, Refused: party.Refused})
 	if err != nil {
 		return Party{}, nil, badSignature(party, err)
 	}

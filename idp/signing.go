@@ -48,22 +48,25 @@ func (p Party) signer(ring *certs.Ring) (certs.Key, error) {
 		}
 		keys = []certs.Key{k}
 	}
+	allowed := func(algorithms []string) []string {
+		return slices.DeleteFunc(slices.Clone(algorithms), func(a string) bool { return slices.Contains(p.Refused, a) })
+	}
 	if p.Sign.Algorithm != "" {
-		if k, ok := firstAble(keys, []string{p.Sign.Algorithm}, nil); ok {
+		if k, ok := firstAble(keys, allowed([]string{p.Sign.Algorithm}), nil); ok {
 			return k, nil
 		}
 		return certs.Key{}, noAlgorithm(identity.WhoOperator, "No signing key can sign for the application with the algorithm that is configured.",
 			[]string{p.Sign.Algorithm}, nil, keys)
 	}
 	methods, digests := p.Metadata.SP.SigningMethods, p.Metadata.SP.DigestMethods
-	if len(methods) == 0 && len(digests) == 0 {
+	if len(methods) == 0 && len(digests) == 0 && len(p.Refused) == 0 {
 		return keys[0], nil
 	}
 	wanted := methods
 	if len(wanted) == 0 {
 		wanted = usual(keys[0])
 	}
-	if k, ok := firstAble(keys, wanted, digests); ok {
+	if k, ok := firstAble(keys, allowed(wanted), digests); ok {
 		return k, nil
 	}
 	return certs.Key{}, noAlgorithm(identity.WhoVendor, "The application lists the signature algorithms that it verifies, and we can sign with none of them.",

@@ -38,7 +38,7 @@ func (p *Provider) sso(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p.openSubject(rq)
+	p.openSubject(rq, party)
 	req, err := p.ask(rq, party, acs, msg.RelayState)
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func (p *Provider) identify(ctx context.Context, at identity.RelyingPartyID, doc
 	}
 	signed := false
 	if doc.HasSignature(e) {
-		covered, err := doc.Verify(e, xmlsec.Trust{Keys: party.Metadata.SP.Signing})
+		covered, err := doc.Verify(e, xmlsec.Trust{Keys: party.Metadata.SP.Signing, Refused: party.Refused})
 		if err != nil {
 			return asked{}, badSignature(party, err)
 		}
@@ -122,7 +122,7 @@ func (p *Provider) identify(ctx context.Context, at identity.RelyingPartyID, doc
 		signed = msg.Binding != identity.BindingRedirect
 	}
 	if len(msg.Signature) > 0 {
-		if err := msg.VerifyQuery(party.Metadata.SP.Signing); err != nil {
+		if err := msg.VerifyQuery(party.Metadata.SP.Signing, party.Refused...); err != nil {
 			return asked{}, badSignature(party, err)
 		}
 		signed = true

@@ -66,7 +66,7 @@ func nameIDOf(e *xmlsec.Element) (*subject, error) {
 
 // openSubject decrypts an EncryptedID. One that does not open names nobody whom
 // we know; why it does not is for the log alone.
-func (p *Provider) openSubject(rq *authnRequest) {
+func (p *Provider) openSubject(rq *authnRequest, party Party) {
 	if rq.encryptedID == nil || rq.refusal != nil {
 		return
 	}
@@ -74,7 +74,7 @@ func (p *Provider) openSubject(rq *authnRequest) {
 	for _, k := range p.cfg.Keys.Encryption() {
 		keys = append(keys, k.Decrypter)
 	}
-	doc, err := xmlsec.DecryptID(rq.encryptedID, keys, xmlsec.RequestLimits())
+	doc, err := xmlsec.DecryptID(rq.encryptedID, keys, xmlsec.RequestLimits(), party.Refused...)
 	if err == nil {
 		rq.Subject, err = nameIDOf(doc.Root())
 	}

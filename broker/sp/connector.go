@@ -43,6 +43,9 @@ type Config struct {
 	// AllowCBC decrypts AES-CBC too, but only inside a signed Response: without
 	// one whoever can send ciphertexts could read plaintext from our answers.
 	AllowCBC bool
+	// Refused are the algorithms, by URI, that the operator forbids beyond those
+	// that are never accepted.
+	Refused []string
 	// NameIDFormat is asked for with a NameIDPolicy; empty sends none, which
 	// leaves the choice to the IdP.
 	NameIDFormat identity.Format
@@ -94,7 +97,7 @@ func New(cfg Config) (*Connector, error) {
 	if c.destination, err = singleSignOnService(c.idp); err != nil {
 		return nil, err
 	}
-	c.trust = xmlsec.Trust{Keys: c.idp.Signing, AllowSHA1: cfg.AllowSHA1}
+	c.trust = xmlsec.Trust{Keys: c.idp.Signing, AllowSHA1: cfg.AllowSHA1, Refused: cfg.Refused}
 	for _, k := range cfg.Keys.Encryption() {
 		c.decrypters = append(c.decrypters, k.Decrypter)
 	}

@@ -113,7 +113,7 @@ func (c *Connector) ReadLogout(in binding.Received) (LogoutMessage, error) {
 	if err := c.checkIssuer(root.Child(xmlsec.NSAssertion, "Issuer")); err != nil {
 		return LogoutMessage{}, err
 	}
-	if err := msg.VerifyQuery(c.trust.Keys); err != nil {
+	if err := msg.VerifyQuery(c.trust.Keys, c.cfg.Refused...); err != nil {
 		return LogoutMessage{}, badSignature(err)
 	}
 	if err := c.checkLogout(root); err != nil {

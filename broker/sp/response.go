@@ -254,7 +254,7 @@ func (c *Connector) unsigned(response bool) *identity.Error {
 // decrypt opens an EncryptedAssertion with whichever of our keys fits. What
 // comes out is no more to be believed than the envelope was.
 func (c *Connector) decrypt(enc *xmlsec.Element, signed bool) (*xmlsec.Document, error) {
-	policy := xmlsec.DecryptPolicy{AllowCBC: c.cfg.AllowCBC && signed}
+	policy := xmlsec.DecryptPolicy{AllowCBC: c.cfg.AllowCBC && signed, Refused: c.cfg.Refused}
 	doc, err := xmlsec.Decrypt(enc, c.decrypters, policy, xmlsec.ResponseLimits())
 	if err != nil {
 		e := upstream("up.encrypted", identity.KindInvalid, "The answer of the identity provider cannot be decrypted.", "an EncryptedAssertion", "one encrypted to a key of our metadata, with AES-GCM and RSA-OAEP")

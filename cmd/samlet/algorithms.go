@@ -36,6 +36,39 @@ const (
 	digestSHA256       = "http://www.w3.org/2001/04/xmlenc#sha256"
 )
 
+// algorithmNamed returns the URI of an algorithm by its name in config.yaml, or
+// the URI that it is already.
+func algorithmNamed(s string) (string, bool) {
+	for _, table := range []map[string]string{signAlgorithms, contentAlgorithms} {
+		if uri, ok := table[s]; ok {
+			return uri, true
+		}
+	}
+	return s, absoluteURI(s)
+}
+
+func algorithmNames() []string {
+	return slices.Sorted(func(yield func(string) bool) {
+		for _, table := range []map[string]string{signAlgorithms, contentAlgorithms} {
+			for name := range table {
+				if !yield(name) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// refusedAlgorithms returns what the operator forbids towards everybody, by URI.
+func refusedAlgorithms(c *Config) []string {
+	var uris []string
+	for _, name := range c.RefuseAlgorithms {
+		uri, _ := algorithmNamed(name) // checked with the configuration
+		uris = append(uris, uri)
+	}
+	return uris
+}
+
 func encryptRule(c EncryptConfig) identity.EncryptRule {
 	r := identity.EncryptRule{Content: contentAlgorithms[c.Content], AllowCBC: strings.HasSuffix(c.Content, "-cbc")}
 	switch c.Mode {

@@ -9,10 +9,12 @@ import (
 // ^[a-z][a-z0-9_]*$, and names from the outside (URNs, attribute names, hosts)
 // are values in lists, never keys.
 type Config struct {
-	Version          int                     `yaml:"version"`
-	Server           ServerConfig            `yaml:"server"`
-	IDP              IDPConfig               `yaml:"idp"`
-	Keys             []KeyConfig             `yaml:"keys"`
+	Version int          `yaml:"version"`
+	Server  ServerConfig `yaml:"server"`
+	IDP     IDPConfig    `yaml:"idp"`
+	Keys    []KeyConfig  `yaml:"keys"`
+	// RefuseAlgorithms are neither used nor accepted, beyond those that never are.
+	RefuseAlgorithms []string                `yaml:"refuse_algorithms"`
 	Store            StoreConfig             `yaml:"store"`
 	Attributes       []AttributeConfig       `yaml:"attributes"`
 	EntityCategories []CategoryConfig        `yaml:"entity_categories"`

@@ -32,6 +32,11 @@ func (d *decoder) checkConfig(c *Config) {
 		d.faultAt("idp.entity_id", "an entityID is an absolute URI of at most 256 characters, got %q", c.IDP.EntityID)
 	}
 	d.checkKeys(c.Keys)
+	for i, a := range c.RefuseAlgorithms {
+		if _, known := algorithmNamed(a); !known {
+			d.faultAt(fmt.Sprintf("refuse_algorithms[%d]", i), "want the URI of an algorithm, or %s, got %q", strings.Join(algorithmNames(), ", "), a)
+		}
+	}
 	names := d.checkAttributes(c)
 	for i, cat := range c.EntityCategories {
 		at := fmt.Sprintf("entity_categories[%d]", i)

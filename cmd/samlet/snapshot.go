@@ -145,7 +145,7 @@ func (s *snapshot) loadParties(src *sources, rules *policy) {
 		seen[as] = c.ID
 		rp := relyingParty(c, entity.EntityID)
 		rules.apply(i, c, &rp, entity, warn)
-		p := idp.Party{RelyingParty: rp, Metadata: entity, Read: src.readAt("sp-"+c.ID, c.Metadata)}
+		p := idp.Party{RelyingParty: rp, Metadata: entity, Refused: refusedAlgorithms(s.Config), Read: src.readAt("sp-"+c.ID, c.Metadata)}
 		if s.Keys != nil { // else that is what has to be told
 			if weakness := p.Weakness(s.Keys); weakness != "" {
 				warn("service_providers[%d]: %s: %s", i, c.ID, weakness)

@@ -57,9 +57,9 @@ type addition struct {
 	id         string
 	entityID   identity.EntityID
 	issuer     identity.EntityID // of ours, for it alone; empty: none
-	entry      *yaml.Node   // of service_providers
-	attributes []*yaml.Node // rows that the catalogue needs
-	metadata   []byte       // to be kept beside the configuration; nil: none
+	entry      *yaml.Node        // of service_providers
+	attributes []*yaml.Node      // rows that the catalogue needs
+	metadata   []byte            // to be kept beside the configuration; nil: none
 }
 
 func (a *spAdd) run(cmd *cobra.Command) error {

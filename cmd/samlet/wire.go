@@ -140,6 +140,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 			RequireSignedAssertion: c.config.Require.SignedAssertion,
 			RequireSignedResponse:  c.config.Require.SignedResponse,
 			SignRequests:           switchOf(c.config.SignRequests),
+			Refused:                refusedAlgorithms(cfg),
 			AllowSHA1:              c.allowsSHA1(),
 			AllowCBC:               slices.Contains(c.config.Require.WeakAlgorithms, "aes-cbc"),
 			DisplayName:            cfg.IDP.DisplayName,

@@ -21,6 +21,12 @@ type DecryptPolicy struct {
 	// Response: else whoever sees the answers can read the plaintext
 	// (Jager and Somorovsky 2011).
 	AllowCBC bool
+	Refused  []string // URIs of algorithms that the operator forbids
+}
+
+// accepts reports whether the operator lets an algorithm be used.
+func (p DecryptPolicy) accepts(e *Element) bool {
+	return !slices.Contains(p.Refused, e.Attr("Algorithm"))
 }
 
 // Most EncryptedKeys of one element: as many private key operations it costs, for
@@ -48,9 +54,9 @@ func Decrypt(enc *Element, keys []crypto.Decrypter, p DecryptPolicy, lim Limits)
 
 // DecryptID is Decrypt for a saml:EncryptedID that holds a NameID (SAML Core
 // 2.2.4). It accepts AES-GCM alone, since what anybody may send has no envelope
-// that could be verified first.
-func DecryptID(enc *Element, keys []crypto.Decrypter, lim Limits) (*Document, error) {
-	return decrypt(enc, sealed{outer: "EncryptedID", inner: "NameID", keys: maxIdentifierKeys}, keys, DecryptPolicy{}, lim)
+// that could be verified first, and none of the refused algorithms.
+func DecryptID(enc *Element, keys []crypto.Decrypter, lim Limits, refused ...string) (*Document, error) {
+	return decrypt(enc, sealed{outer: "EncryptedID", inner: "NameID", keys: maxIdentifierKeys}, keys, DecryptPolicy{Refused: refused}, lim)
 }
 
 // sealed says what stands in what, both of the assertion namespace.
@@ -76,8 +82,9 @@ func decrypt(enc *Element, what sealed, keys []crypto.Decrypter, p DecryptPolicy
 	if len(data) != 1 {
 		return nil, errors.New("not exactly one EncryptedData")
 	}
-	content, ok := contentMethod(data[0].Child(NSXEnc, "EncryptionMethod").Attr("Algorithm"), p)
-	if !ok {
+	method := data[0].Child(NSXEnc, "EncryptionMethod")
+	content, ok := contentMethod(method.Attr("Algorithm"), p)
+	if !ok || !p.accepts(method) {
 		return nil, errors.New("the algorithm of the content is not accepted")
 	}
 	wrapped, err := encryptedKeys(enc, data[0], what.keys)
@@ -88,7 +95,7 @@ func decrypt(enc *Element, what sealed, keys []crypto.Decrypter, p DecryptPolicy
 	if err != nil {
 		return nil, err
 	}
-	plain, err := open(content, wrapped, keys, octets)
+	plain, err := open(content, wrapped, keys, octets, p)
 	if err != nil {
 		return nil, err
 	}
@@ -103,10 +110,10 @@ func decrypt(enc *Element, what sealed, keys []crypto.Decrypter, p DecryptPolicy
 }
 
 // open tries every pair of key and wrapped key until one opens the content.
-func open(content method, wrapped []*Element, keys []crypto.Decrypter, sealed []byte) ([]byte, error) {
+func open(content method, wrapped []*Element, keys []crypto.Decrypter, sealed []byte, p DecryptPolicy) ([]byte, error) {
 	failure := errors.New("no key fits")
 	for _, w := range wrapped {
-		transport, err := readTransport(w)
+		transport, err := readTransport(w, p)
 		if err != nil {
 			failure = err
 			continue
@@ -176,21 +183,23 @@ type transport struct {
 // readTransport reads an EncryptedKey (XMLEnc 1.1 section 5.5.2). RSA 1.5 is
 // not known here: it tells the plaintext to whoever may ask often enough
 // (Bleichenbacher 1998).
-func readTransport(e *Element) (*transport, error) {
+func readTransport(e *Element, p DecryptPolicy) (*transport, error) {
 	m := e.Child(NSXEnc, "EncryptionMethod")
 	t := &transport{options: rsa.OAEPOptions{Hash: crypto.SHA1, MGFHash: crypto.SHA1}}
-	known := true
+	known := p.accepts(m)
 	switch m.Attr("Algorithm") {
 	case AlgRSAOAEPMGF1P:
 	case AlgRSAOAEP:
 		if g := m.Child(NSXEnc11, "MGF"); g != nil {
 			t.options.MGFHash, known = maskHash(g.Attr("Algorithm"))
+			known = known && p.accepts(g) && p.accepts(m)
 		}
 	default:
 		known = false
 	}
 	if d := m.Child(NSDSig, "DigestMethod"); d != nil && known {
 		t.options.Hash, known = digestMethod(d, true)
+		known = known && p.accepts(d)
 	}
 	if !known {
 		return nil, errors.New("the algorithm of the EncryptedKey is not accepted")

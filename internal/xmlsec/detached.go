@@ -9,26 +9,28 @@ import (
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"math/big"
+	"slices"
 )
 
 // VerifyDetached checks a signature over octets that are not XML, as the
 // HTTP-Redirect binding makes it over the query (SAML Bindings 3.4.4.1): alg is
 // the URI in SigAlg, signed the octets as they were received, signature the
 // decoded Signature. The keys are tried in turn; none fails with code
-// sig.no_keys. SHA-1 is refused.
-func VerifyDetached(alg string, keys []crypto.PublicKey, signed, signature []byte) (err error) {
+// sig.no_keys. SHA-1 is refused, and so are the further algorithms that the
+// operator forbids.
+func VerifyDetached(alg string, keys []crypto.PublicKey, signed, signature []byte, refused ...string) (err error) {
 	defer rescue(&err)
 	if len(keys) == 0 {
 		return refuse(codeNoKeys, "No key is known for the sender, so the signature cannot be checked.")
 	}
-	return checkSignature(alg, Trust{Keys: keys}, signed, signature)
+	return checkSignature(alg, Trust{Keys: keys, Refused: refused}, signed, signature)
 }
 
 // checkSignature returns nil if one of the trusted keys made signature over
 // signed with the algorithm alg, which has to be an accepted one.
 func checkSignature(alg string, t Trust, signed, signature []byte) error {
 	check, hash := signatureMethod(alg)
-	if check == nil || hash == crypto.SHA1 && !t.AllowSHA1 {
+	if check == nil || hash == crypto.SHA1 && !t.AllowSHA1 || slices.Contains(t.Refused, alg) {
 		return differs(codeAlgorithm, "The signature uses an algorithm that is not accepted.", alg, AlgRSASHA256)
 	}
 	digest := signed // Ed25519 hashes by itself

@@ -14,6 +14,7 @@ import (
 type Trust struct {
 	Keys      []crypto.PublicKey // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey, from metadata alone; tried in turn
 	AllowSHA1 bool               // accept rsa-sha1 and the digest sha1 of a peer that cannot do better
+	Refused   []string           // URIs of algorithms that the operator forbids beyond those that are never accepted
 }
 
 // canonicalGrowth bounds how much longer than Limits.Bytes a canonical form may
@@ -223,7 +224,7 @@ func readReference(e *Element, id string, t Trust) (reference, error) {
 		return reference{}, err
 	}
 	var ok bool
-	if ref.hash, ok = digestMethod(p[1], t.AllowSHA1); !ok {
+	if ref.hash, ok = digestMethod(p[1], t.AllowSHA1); !ok || slices.Contains(t.Refused, p[1].Attr("Algorithm")) {
 		return reference{}, differs(codeAlgorithm, "The signature uses a digest that is not accepted.", p[1].Attr("Algorithm"), AlgSHA256)
 	}
 	if ref.digest, err = octets(p[2]); err != nil {
