@@ -12,6 +12,7 @@ const persistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 // The peers are held against one another: what fails here is the fault of a
 // peer's set-up and never of samlet.
 func TestSPsAtSimpleSAMLphp(t *testing.T) {
+	t.Parallel()
 	idp := peer.SimpleSAMLphp(t, peer.IdPOptions{})
 	for _, tc := range []struct {
 		name string
@@ -56,6 +57,7 @@ func TestSPsLogOutAtSimpleSAMLphp(t *testing.T) {
 				continue
 			}
 			t.Run(kind.Name+" asks by "+by.String(), func(t *testing.T) {
+				t.Parallel()
 				idp := peer.SimpleSAMLphp(t, peer.IdPOptions{})
 				sp := logoutSP(t, idp, kind, peer.SPOptions{Logout: kind.LogoutAnswers, LogoutBy: by})
 				other := logoutSP(t, idp, takes(t, by, kind.Name), peer.SPOptions{Logout: []peer.Binding{by}})

@@ -63,9 +63,6 @@ type SPOptions struct {
 // signs tells whether the SP has a signing key in its metadata.
 func (o SPOptions) signs() bool { return o.SignRequests || o.Artifact || len(o.Logout) > 0 }
 
-// offers tells whether its metadata has a SingleLogoutService of that binding.
-func (o SPOptions) offers(b Binding) bool { return slices.Contains(o.Logout, b) }
-
 // SP is a running service provider.
 type SP struct {
 	Name      string // of the software
