@@ -92,6 +92,40 @@ func TestPeersTakeLogoutRequests(t *testing.T) {
 	}
 }
 
+// The operator ends a person's sessions: applications that speak SOAP end theirs,
+// and what it printed says that the one that needs a browser did not.
+func TestPeersAreToldByTheOperator(t *testing.T) {
+	s := serveSamlet(t, nil)
+	s.createAlice(t)
+	b := peer.NewBrowser(t)
+	var direct []*peer.SP
+	for _, kind := range peer.SPs() {
+		if slices.Contains(kind.LogoutTakes, peer.SOAP) {
+			sp := s.addSP(t, kind, peer.SPOptions{Logout: []peer.Binding{peer.SOAP}})
+			b.Walk(sp.LoginURL, aliceSignsIn())
+			direct = append(direct, sp)
+		}
+	}
+	front := s.addSP(t, kindNamed(t, "node-saml"), peer.SPOptions{Logout: []peer.Binding{peer.Redirect}})
+	b.Walk(front.LoginURL, nil)
+	s.wantSignedIn(t, b, true, append(direct, front)...)
+
+	const withWarnings = 3
+	said := string(s.ends(t, withWarnings, "", "session", "revoke", "--user", "alice"))
+	s.wantSignedIn(t, b, false, direct...)
+	s.wantSignedIn(t, b, true, front)
+	s.wantNoSession(t, b)
+	words := strings.Join(strings.Fields(said), " ")
+	for _, sp := range direct {
+		if !strings.Contains(words, spID(sp)+" signed out") {
+			t.Errorf("the command does not say that %s has signed alice out: %s", sp.Name, said)
+		}
+	}
+	if !strings.Contains(words, spID(front)+" can only be told through a browser") {
+		t.Errorf("the command does not say that %s needs a browser: %s", front.Name, said)
+	}
+}
+
 // fiveWithTwoGone are how five applications take LogoutRequests, and which of
 // them are dead and mute when alice signs out.
 type fiveWithTwoGone struct {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"os"
 	"os/exec"
@@ -66,6 +67,12 @@ func (s *served) edit(t *testing.T, edit func(string) string) {
 // run executes one samlet command and returns what it printed.
 func (s *served) run(t *testing.T, stdin string, args ...string) []byte {
 	t.Helper()
+	return s.ends(t, 0, stdin, args...)
+}
+
+// ends is run for a command that ends with an exit code.
+func (s *served) ends(t *testing.T, want int, stdin string, args ...string) []byte {
+	t.Helper()
 	if args[0] != "init" {
 		args = append(args, "--config", s.config())
 	}
@@ -74,8 +81,8 @@ func (s *served) run(t *testing.T, stdin string, args ...string) []byte {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("samlet %s: %v\n%s%s", strings.Join(args, " "), err, out, stderr.Bytes())
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) || cmd.ProcessState.ExitCode() != want {
+		t.Fatalf("samlet %s: %v, want exit code %d\n%s%s", strings.Join(args, " "), err, want, out, stderr.Bytes())
 	}
 	return out
 }
