@@ -57,6 +57,7 @@ type setup struct {
 	noLocal     bool
 	noUpstream  bool
 	limits      password.Limits
+	scope       string
 	lifetimes   login.Lifetimes
 	connections []identity.Connection
 	wrap        func(store.Store) store.Store
