@@ -280,4 +280,3 @@ func TestTransientOfASession(t *testing.T) {
 		t.Errorf("two sessions told %q", other)
 	}
 }
-

@@ -86,7 +86,7 @@ func newWorld(tb testing.TB, s setup) *world {
 		tb.Fatal(err)
 	}
 	cfg := login.Config{
-		Store: db, Web: edge, RelyingParty: w.party, Sessions: s.lifetimes, Now: w.now, Rand: rand.Reader, Log: log,
+		Store: db, Web: edge, RelyingParty: w.party, Sessions: s.lifetimes, Scope: s.scope, Now: w.now, Rand: rand.Reader, Log: log,
 		ClientIP: func(r *http.Request) string { return r.Header.Get("Test-Address") },
 	}
 	if s.down != nil {
