@@ -236,11 +236,11 @@ func (a *Authenticator) party(id identity.RelyingPartyID) (identity.RelyingParty
 func releaseEvent(ctx context.Context, l live, req identity.AuthnRequest, out identity.Assertion, now time.Time) identity.Event {
 	e := sessionEvent(ctx, identity.EventRelease, l.session, now)
 	e.RelyingParty, e.Detail = req.RelyingParty, releaseDetail(out)
-	if len(out.Lacking) > 0 {
-		e.Code = codeLacking
-	}
 	if req.Unsolicited {
 		e.Detail += " unsolicited"
+	}
+	if len(out.Lacking) > 0 {
+		e.Code = codeLacking
 	}
 	return e
 }
