@@ -2,7 +2,6 @@ package idp
 
 import (
 	"cmp"
-	"net/url"
 
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/internal/xmlsec"
@@ -50,18 +49,12 @@ func (p *Provider) onWire(r *identity.Released) wireName {
 	row, _ := p.cfg.Catalogue.Lookup(r.Attribute) // the zero row has no SAML name
 	friendly := cmp.Or(r.FriendlyName, row.FriendlyName)
 	switch {
+	case r.As != "" && r.NameFormat == "":
+		return wireName{r.As, identity.NameFormatOf(r.As), friendly}
 	case r.As != "":
 		return wireName{r.As, r.NameFormat, friendly}
 	case row.SAMLName != "":
 		return wireName{row.SAMLName, cmp.Or(r.NameFormat, row.NameFormat), friendly}
 	}
 	return wireName{string(r.Attribute), cmp.Or(r.NameFormat, identity.NameFormatBasic), friendly}
-}
-
-// formatOf guesses the format of a name that the operator chose.
-func formatOf(name string) identity.NameFormat {
-	if u, err := url.Parse(name); err == nil && u.IsAbs() {
-		return identity.NameFormatURI
-	}
-	return identity.NameFormatBasic
 }
