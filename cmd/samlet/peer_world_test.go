@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ const samletHost = "127.0.0.5"
 // made, driven by its command line alone.
 type served struct {
 	base, dir string
+	editing   sync.Mutex // config.yaml, by tests side by side
 }
 
 // serveSamlet starts samlet. edit changes config.yaml before it is read; nil
@@ -51,6 +53,8 @@ func (s *served) config() string { return filepath.Join(s.dir, "config.yaml") }
 
 func (s *served) edit(t *testing.T, edit func(string) string) {
 	t.Helper()
+	s.editing.Lock()
+	defer s.editing.Unlock()
 	text, err := os.ReadFile(s.config())
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +63,7 @@ func (s *served) edit(t *testing.T, edit func(string) string) {
 	if changed == string(text) {
 		t.Fatalf("config.yaml is not as this test expects it:\n%s", text)
 	}
-	if err := os.WriteFile(s.config(), []byte(changed), 0o600); err != nil {
+	if err := replaceFile(s.config(), []byte(changed)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -110,6 +114,8 @@ func (s *served) startSP(t *testing.T, kind peer.SPKind, o peer.SPOptions, flags
 	if err := os.WriteFile(file, sp.Metadata, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	s.editing.Lock()
+	defer s.editing.Unlock()
 	s.run(t, "", append([]string{
 		"sp", "add", "--metadata", file, "--id", spID(sp), "--name", sp.Name, "--replace", "--release", "mail,given_name,family_name,groups",
 	}, flags...)...)

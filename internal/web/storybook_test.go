@@ -14,7 +14,6 @@ import (
 	"os/signal"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/samlet-id/samlet/internal/peer"
@@ -60,16 +59,18 @@ func storybookHandler(t testing.TB) http.Handler {
 	mux.Handle("GET /lead", w.Handle(func(rw http.ResponseWriter, r *http.Request) error {
 		return w.Render(rw, r, http.StatusOK, templates.Forward{URL: "http://" + r.Host + "/receive"}, web.RenderOptions{})
 	}))
-	// A logout that is over as soon as its script has asked twice, and one that
-	// ends by itself.
-	var asked atomic.Int32
-	mux.HandleFunc("GET /leave/status", func(rw http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(rw, `{"over":%t,"states":["done"]}`, asked.Add(1)%2 == 0)
+	// A logout that is over as soon as its script asks, one that goes on, and one
+	// that ends by itself.
+	mux.HandleFunc("GET /leave/status", func(rw http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(rw, `{"over":%t,"states":["done"]}`, r.URL.Query().Has("over"))
 	})
-	for path, seconds := range map[string]int{"/leave": 600, "/leave/slowly": 1} {
+	for path, at := range map[string]struct {
+		status  string
+		refresh int // seconds
+	}{"/leave": {"/leave/status?over", 600}, "/leave/never": {"/leave/status", 72001}, "/leave/slowly": {"/leave/status", 1}} {
 		mux.Handle("GET "+path, w.Handle(func(rw http.ResponseWriter, r *http.Request) error {
 			page := templates.SigningOut{
-				Applications: []templates.LogoutRow{{Name: "Acme App"}}, Refresh: seconds, Here: "/receive", Skip: "/receive", Status: "/leave/status",
+				Applications: []templates.LogoutRow{{Name: "Acme App"}}, Refresh: at.refresh, Here: "/receive", Skip: "/receive", Status: at.status,
 				Frames: []templates.LogoutFrame{{URL: "/heard", Name: "Acme App"}},
 			}
 			return w.Render(rw, r, http.StatusOK, page, web.RenderOptions{FrameSrc: []string{"'self'"}})
@@ -142,7 +143,8 @@ func TestPagesLead(t *testing.T) {
 	found := peer.Axe(t, t.TempDir(), []peer.PageState{
 		{Name: "send", URL: server.URL + "/send", Steps: []peer.Step{arrived}},
 		{Name: "lead", URL: server.URL + "/lead", Steps: []peer.Step{arrived}},
-		{Name: "leave", URL: server.URL + "/leave", Steps: []peer.Step{{Wait: "text=answered: 1/1"}, arrived}},
+		{Name: "stay", URL: server.URL + "/leave/never", Steps: []peer.Step{{Wait: "text=answered: 1/1"}}},
+		{Name: "leave", URL: server.URL + "/leave", Steps: []peer.Step{arrived}},
 	}, peer.Look{Width: 1280})
 	found = append(found, peer.Axe(t, t.TempDir(), []peer.PageState{
 		{Name: "send", URL: server.URL + "/send", Steps: []peer.Step{{Click: "button"}, arrived}},
