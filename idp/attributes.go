@@ -21,10 +21,10 @@ func (p *Provider) writeAttributeStatement(w *xmlsec.Writer, released []identity
 			open = true
 		}
 		on := p.onWire(r)
-		w.Open("saml:Attribute",
+		w.Open("saml:Attribute", // in canonical order, so that nothing has to be moved
+			"FriendlyName", on.friendly,
 			"Name", on.name,
-			"NameFormat", string(on.format),
-			"FriendlyName", on.friendly)
+			"NameFormat", string(on.format))
 		for _, v := range r.Values {
 			w.Element("saml:AttributeValue", v)
 		}

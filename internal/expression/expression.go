@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/file"
@@ -162,6 +163,8 @@ type program struct {
 	reads []string // names below user
 	authn bool     // and authn.class
 	lists map[string]bool
+
+	machines sync.Pool // of *machine
 }
 
 func (k *Compiler) compile(source string, want ...expr.Option) (*program, error) {
@@ -197,14 +200,29 @@ func located(err error) error {
 	return &Fault{1, 1, msg}
 }
 
+// machine is what one run of a program needs. It is used again by another, since
+// a sign-on may run many.
+type machine struct {
+	vm        vm.VM
+	env, user map[string]any
+}
+
 // run computes the expression. A panic inside of it is an error (vm.Run).
 func (p *program) run(who identity.Person) (any, error) {
-	env, err := p.environment(who)
-	if err != nil {
+	m, ok := p.machines.Get().(*machine)
+	if !ok {
+		m = &machine{vm: vm.VM{MemoryBudget: maxMemory}, user: make(map[string]any, len(p.reads))}
+		m.env = map[string]any{"user": m.user}
+	}
+	defer func() {
+		clear(m.user) // nothing of one person is there when another comes
+		p.machines.Put(m)
+	}()
+	if err := p.fill(m, who); err != nil {
 		return nil, err
 	}
-	machine := vm.VM{MemoryBudget: maxMemory}
-	v, err := machine.Run(p.code, env)
+	v, err := m.vm.Run(p.code, m.env)
+	clear(m.vm.Stack[:cap(m.vm.Stack)])
 	if err != nil {
 		msg, _, _ := strings.Cut(err.Error(), "\n") // the rest repeats the source
 		return nil, errors.New(msg)
@@ -212,13 +230,12 @@ func (p *program) run(who identity.Person) (any, error) {
 	return v, nil
 }
 
-// environment holds what the expression reads, and nothing else.
-func (p *program) environment(who identity.Person) (map[string]any, error) {
-	user := make(map[string]any, len(p.reads))
+// fill puts what the expression reads into the environment, and nothing else.
+func (p *program) fill(m *machine, who identity.Person) error {
 	total, count := 0, 0
 	for _, name := range p.reads {
 		if name == connection {
-			user[name] = string(who.Connection)
+			m.user[name] = string(who.Connection)
 			continue
 		}
 		values := who.Attributes[identity.Name(name)]
@@ -226,23 +243,23 @@ func (p *program) environment(who identity.Person) (map[string]any, error) {
 			total += len(v)
 			count++
 			if len(v) > maxValue || total > maxValues || count > maxCount {
-				return nil, fmt.Errorf("the values of %s are too long or too many to be looked at", name)
+				return fmt.Errorf("the values of %s are too long or too many to be looked at", name)
 			}
 		}
 		switch {
 		case p.lists[name] && values == nil:
-			user[name] = []string{}
+			m.user[name] = []string{}
 		case p.lists[name]:
-			user[name] = values
+			m.user[name] = values
 		case len(values) > 0:
-			user[name] = values[0]
+			m.user[name] = values[0]
 		default:
-			user[name] = ""
+			m.user[name] = ""
 		}
 	}
-	env := map[string]any{"user": user, "sp": string(who.RelyingParty)}
+	m.env["sp"] = string(who.RelyingParty)
 	if p.authn {
-		env["authn"] = map[string]any{"class": string(who.Context.Class)}
+		m.env["authn"] = map[string]any{"class": string(who.Context.Class)}
 	}
-	return env, nil
+	return nil
 }

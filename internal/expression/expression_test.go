@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -226,6 +227,36 @@ func TestExpressionBombs(t *testing.T) {
 			t.Errorf("got %t and error %v, want false and an error", got, err)
 		}
 	})
+}
+
+// TestPeopleStayApart computes for many people at once with what one run leaves to
+// the next.
+func TestPeopleStayApart(t *testing.T) {
+	t.Parallel()
+	e, err := compiler(t).Expression(`concat(map(user.groups, "g:" + #), [user.mail, user.connection, authn.class, sp])`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			for j := range 200 {
+				id := fmt.Sprint(i, "-", j)
+				who := identity.Person{Connection: identity.ConnectionID(id), RelyingParty: identity.RelyingPartyID(id), Context: identity.AuthnContext{Class: identity.ClassRef(id)}}
+				want := []string{"", id, id, id}
+				if j%2 == 0 {
+					who.Attributes = identity.Attributes{identity.Mail: {id}, identity.Groups: {id}}
+					want = []string{"g:" + id, id, id, id, id}
+				}
+				got, err := e(who)
+				if diff := cmp.Diff(want, got); err != nil || diff != "" {
+					t.Errorf("got error %v, values (-want +got):\n%s", err, diff)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // FuzzCompile holds that no text breaks the compiler or what it made.

@@ -192,9 +192,11 @@ func (w *Writer) collect(element string, attrs []string) {
 		for at > 0 && a.less(s.attrs[at-1]) {
 			at--
 		}
-		s.attrs = append(s.attrs, attribute{})
-		copy(s.attrs[at+1:], s.attrs[at:])
-		s.attrs[at] = a
+		s.attrs = append(s.attrs, a)
+		if at < len(s.attrs)-1 {
+			copy(s.attrs[at+1:], s.attrs[at:])
+			s.attrs[at] = a
+		}
 		if at > 0 && !s.attrs[at-1].less(a) {
 			w.fail(fmt.Errorf("xmlsec: %s: attribute %s is given twice", element, a.name))
 		}
