@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // EncryptTo says for whom and how to encrypt, by the identifiers of XML
@@ -42,11 +43,12 @@ func (w *Writer) EncryptedData(plain []byte, to EncryptTo, random io.Reader) {
 		w.fail(err)
 		return
 	}
-	key, content, err := seal(plain, to.Content, random)
+	key, content, err := seal(w.s.sealed[:0], plain, to.Content, random)
 	if err != nil {
 		w.fail(fmt.Errorf("encrypting: %w", err))
 		return
 	}
+	w.s.sealed = content
 	wrapped, err := to.wrap(key, random)
 	if err != nil {
 		w.fail(fmt.Errorf("encrypting the content key: %w", err))
@@ -131,8 +133,8 @@ func keySize(algorithm string) int {
 	return 0
 }
 
-// seal encrypts plain under a fresh key.
-func seal(plain []byte, algorithm string, random io.Reader) (key, sealed []byte, err error) {
+// seal encrypts plain under a fresh key, into room as far as that suffices.
+func seal(room, plain []byte, algorithm string, random io.Reader) (key, sealed []byte, err error) {
 	key = make([]byte, keySize(algorithm))
 	if _, err := io.ReadFull(random, key); err != nil {
 		return nil, nil, fmt.Errorf("reading randomness: %w", err)
@@ -144,20 +146,20 @@ func seal(plain []byte, algorithm string, random io.Reader) (key, sealed []byte,
 	if algorithm == AlgAES256CBC || algorithm == AlgAES128CBC {
 		sealed, err = sealCBC(block, plain, random)
 	} else {
-		sealed, err = sealGCM(block, plain, random)
+		sealed, err = sealGCM(room, block, plain, random)
 	}
 	return key, sealed, err
 }
 
 // sealGCM returns the nonce of 96 bits, the ciphertext, and the tag of 128 bits
 // (XML Encryption 1.1, section 5.2.4).
-func sealGCM(block cipher.Block, plain []byte, random io.Reader) ([]byte, error) {
+func sealGCM(room []byte, block cipher.Block, plain []byte, random io.Reader) ([]byte, error) {
 	gcm, err := cipher.NewGCM(block)
 	if err != nil {
 		return nil, err
 	}
 	nonce := gcm.NonceSize()
-	sealed := make([]byte, nonce, nonce+len(plain)+gcm.Overhead())
+	sealed := slices.Grow(room[:0], nonce+len(plain)+gcm.Overhead())[:nonce]
 	if _, err := io.ReadFull(random, sealed); err != nil {
 		return nil, fmt.Errorf("reading randomness: %w", err)
 	}

@@ -53,6 +53,8 @@ type scratch struct {
 	scope []declared
 	slots []slot
 	attrs []attribute
+
+	sealed []byte // room for what is encrypted
 }
 
 type frame struct {
