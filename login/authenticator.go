@@ -109,7 +109,7 @@ func (a *Authenticator) answer(r *http.Request, rp identity.RelyingParty, req id
 func (a *Authenticator) next(ctx context.Context, tx *store.Tx, t *transaction, rp identity.RelyingParty, l *live, now time.Time) (decision, *offer, error) {
 	var g *guest
 	if l != nil {
-		g = &guest{session: l.session}
+		g = &guest{session: l.session, record: &l.record}
 	}
 	d := a.decide(t, g, now)
 	if d.step != stepFinish {
@@ -126,7 +126,7 @@ func (a *Authenticator) next(ctx context.Context, tx *store.Tx, t *transaction, 
 	if err != nil {
 		return decision{}, nil, err
 	}
-	g = &guest{session: o.live.session, refusal: o.refusal, ask: o.consent.due}
+	g = &guest{session: o.live.session, record: &o.live.record, refusal: o.refusal, ask: o.consent.due}
 	return a.decide(t, g, now), o, nil
 }
 

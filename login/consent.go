@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,7 +59,7 @@ func (a *Authenticator) consentTo(ctx context.Context, tx *store.Tx, o *offer, a
 	if err != nil && identity.KindOf(err) != identity.KindNotFound {
 		return consent{}, fmt.Errorf("reading the consent: %w", err)
 	}
-	if err != nil || o.rp.Consent == identity.ConsentOnChange && known.Digest != c.digest {
+	if err != nil || !covers(known, c.shown) || o.rp.Consent == identity.ConsentOnChange && known.Digest != c.digest {
 		c.due = true
 		return c, nil
 	}
@@ -127,6 +128,17 @@ func digestOf(o *offer, shown []item) string {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// covers reports whether a consent is about everything that would leave: what was
+// not on the page, nobody has allowed.
+func covers(given identity.Consent, shown []item) bool {
+	for _, label := range labels(shown) {
+		if !slices.Contains(given.Attributes, label) {
+			return false
+		}
+	}
+	return true
 }
 
 // labels are the names of what was shown, for the record of a consent.

@@ -294,3 +294,23 @@ func TestAttackConsentToSomethingElse(t *testing.T) {
 		t.Errorf("what changed since left: %s", p.body)
 	}
 }
+
+// Consent at first use covers what was on the page, and nothing that the
+// application comes to ask for later.
+func TestConsentCoversWhatWasShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, setup{})
+	w.addPerson("ada", values(identity.SourceOperator, "mail", "ada@example.test", "groups", "staff")...)
+	rp := asking(identity.ConsentFirstUse)
+	rp.Release, rp.ReleaseRequested = nil, true
+	w.addParty(rp)
+	b := w.newBrowser()
+	p := b.signIn(b.ask(identity.AuthnRequest{Wanted: []identity.Name{"groups"}}), "ada", goodPass)
+	b.consent(p, "allow").answer(t)
+	if p := b.ask(identity.AuthnRequest{Wanted: []identity.Name{"groups"}}); p.asks() {
+		t.Error("asked again for the same")
+	}
+	if p := b.ask(identity.AuthnRequest{Wanted: []identity.Name{"groups", "mail"}}); !p.asks() {
+		t.Errorf("not asked for more: %s", p.body)
+	}
+}

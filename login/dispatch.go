@@ -51,8 +51,22 @@ type decision struct {
 // party of them.
 type guest struct {
 	session identity.Session
+	record  *identity.Record
 	refusal *identity.Error // they may not be signed in there
 	ask     bool            // they have not said yet what may leave
+}
+
+// named reports whether an identifier that was typed means the guest: one of
+// their sign-in names or mail addresses.
+func (g *guest) named(identifier string) bool {
+	typed, ok := identity.LoginKey(identifier)
+	if !ok {
+		return false
+	}
+	return slices.Contains(g.record.Logins, typed) || slices.ContainsFunc(g.record.Attributes()[identity.Mail], func(mail string) bool {
+		key, ok := identity.LoginKey(mail)
+		return ok && key == typed
+	})
 }
 
 // decide is the dispatcher: the one place that says what comes next, for every
@@ -63,7 +77,9 @@ func (a *Authenticator) decide(t *transaction, g *guest, now time.Time) decision
 		return decision{step: stepRefuse, why: t.Refusal.err()}
 	case t.Session != nil:
 		return t.admit(g)
-	case g != nil && !t.Request.ForceAuthn && unmet(t.Request, g.session, now) == nil:
+	// Whoever has named somebody else in this tab is not answered for by a session
+	// that another tab has begun meanwhile.
+	case g != nil && (t.Identifier == "" || g.named(t.Identifier)) && !t.Request.ForceAuthn && unmet(t.Request, g.session, now) == nil:
 		return t.admit(g)
 	}
 	if why := a.outOfScope(t.Request); why != nil {
