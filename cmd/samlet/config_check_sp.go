@@ -27,6 +27,9 @@ func (d *decoder) checkServiceProviders(c *Config, names []string) {
 		d.oneOf(at+".encrypt.mode", string(sp.Encrypt.Mode), "", "off", "if_available", "required")
 		d.oneOf(at+".encrypt.content", sp.Encrypt.Content, namesOf(contentAlgorithms)...)
 		d.oneOf(at+".encrypt.key_transport", sp.Encrypt.KeyTransport, "", "rsa-oaep", "rsa-oaep-sha256")
+		if off := identity.Off; switchOf(sp.Sign.Assertion) == off && switchOf(sp.Sign.Response) == off {
+			d.faultAt(at+".sign", "nothing would be signed; leave assertion or response on")
+		}
 		d.checkPresentedAs(at+".idp", sp.IDP, c)
 		if (sp.ReleaseRequested || sp.ReleaseRequiredOnly) && len(sp.Release) > 0 {
 			d.faultAt(at+".release", "either release lists the attributes, or release_requested or release_required_only lets the metadata decide, not both")
