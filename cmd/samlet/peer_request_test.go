@@ -157,11 +157,12 @@ func TestPeersServeEnhancedClients(t *testing.T) {
 	eachKind(t, func(k peer.SPKind) bool { return k.ECP }, func(t *testing.T, kind peer.SPKind) {
 		sp := s.addSP(t, kind, peer.SPOptions{ECP: true})
 		s.setSP(t, sp, "ecp: true")
-		await(t, "ECP is published", func() (bool, string) {
-			md := string(s.metadata(t))
-			return strings.Contains(md, "/saml/ecp"), md
+		var in peer.Login
+		await(t, "enhanced clients may sign in to "+sp.Name, func() (bool, string) {
+			in = peer.ECP(t, sp, s.base+"/saml/ecp", "alice", alicePassword)
+			return in.Error == "", in.Error
 		})
-		s.check(t, peer.ECP(t, sp, s.base+"/saml/ecp", "alice", alicePassword), "")
+		s.check(t, in, "")
 		if l := peer.ECP(t, sp, s.base+"/saml/ecp", "alice", "not "+alicePassword); l.Error == "" {
 			t.Errorf("with a wrong password: got %+v", l)
 		}
