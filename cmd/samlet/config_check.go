@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/samlet-id/samlet/identity"
 )
@@ -43,10 +42,11 @@ func (d *decoder) checkConfig(c *Config) {
 		if cat.Value == "" {
 			d.faultAt(at, "value is missing: the URI of the category")
 		}
-		d.checkRelease(at, cat.Release, names)
+		d.checkRelease(at, cat.Release, names, c.Connections)
 	}
 	d.checkServiceProviders(c, names)
 	d.checkConnections(c.Connections, names)
+	d.checkBounds(c)
 	for i, m := range c.Authentication.Methods {
 		d.oneOf(fmt.Sprintf("authentication.methods[%d].id", i), m.ID, "password")
 	}
@@ -68,9 +68,6 @@ func (d *decoder) checkServer(c *Config) {
 		if _, err := netip.ParsePrefix(p); err != nil {
 			d.faultAt(fmt.Sprintf("server.outbound[%d]", i), "want a network such as 10.0.0.0/8, got %q", p)
 		}
-	}
-	if t := c.IDP.Logout.Timeout; t < 0 || time.Duration(t) > time.Minute {
-		d.faultAt("idp.logout.timeout", "want between 1s and 1m, got %s", time.Duration(t))
 	}
 	if u := c.IDP.Metadata.ErrorURL; u != "" && !strings.HasPrefix(u, "https://") {
 		d.faultAt("idp.metadata.error_url", "want an https URL, got %q", u)

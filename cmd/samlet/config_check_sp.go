@@ -34,7 +34,7 @@ func (d *decoder) checkServiceProviders(c *Config, names []string) {
 		if (sp.ReleaseRequested || sp.ReleaseRequiredOnly) && len(sp.Release) > 0 {
 			d.faultAt(at+".release", "either release lists the attributes, or release_requested or release_required_only lets the metadata decide, not both")
 		}
-		d.checkRelease(at, sp.Release, names)
+		d.checkRelease(at, sp.Release, names, c.Connections)
 	}
 }
 
@@ -60,7 +60,7 @@ func (d *decoder) checkPresentedAs(at string, c SPIdentityConfig, all *Config) {
 }
 
 // checkRelease judges the release rules of the entry at.
-func (d *decoder) checkRelease(at string, rules []ReleaseConfig, names []string) {
+func (d *decoder) checkRelease(at string, rules []ReleaseConfig, names []string, connections []ConnectionConfig) {
 	for j, r := range rules {
 		rule := fmt.Sprintf("%s.release[%d]", at, j)
 		given := 0
@@ -82,10 +82,6 @@ func (d *decoder) checkRelease(at string, rules []ReleaseConfig, names []string)
 				d.faultAt(fmt.Sprintf("%s.only[%d]", rule, k), "%q is no pattern: %v", glob, err)
 			}
 		}
-		for k, s := range r.Sources {
-			if s != "operator" && s != "person" && !identity.ValidSlug(s) {
-				d.faultAt(fmt.Sprintf("%s.sources[%d]", rule, k), "want operator, person or the id of a connection, got %q", s)
-			}
-		}
+		d.checkFilters(rule, r, connections)
 	}
 }
