@@ -12,11 +12,12 @@ import (
 // once requests are answered.
 type directory struct {
 	byEntity map[identity.EntityID]idp.Party
+	several  map[identity.EntityID]bool // each of several entries has an entityID of ours, and none of them the common one
 	bySlug   map[identity.RelyingPartyID]idp.Party
 }
 
 func newDirectory(parties []party) *directory {
-	d := &directory{byEntity: map[identity.EntityID]idp.Party{}, bySlug: map[identity.RelyingPartyID]idp.Party{}}
+	d := &directory{byEntity: map[identity.EntityID]idp.Party{}, several: map[identity.EntityID]bool{}, bySlug: map[identity.RelyingPartyID]idp.Party{}}
 	for _, p := range parties {
 		d.add(p)
 	}
@@ -30,15 +31,24 @@ func (d *directory) add(p party) {
 	}
 	// Of several entries about one entityID each has an entityID of ours and an
 	// address for itself, but perhaps the one that is known by ours.
-	if _, there := d.byEntity[p.EntityID]; !there || p.Issuer == "" {
+	other, there := d.byEntity[p.EntityID]
+	if !there || p.Issuer == "" {
 		d.byEntity[p.EntityID] = p.Party
 	}
+	d.several[p.EntityID] = there && p.Issuer != "" && other.Issuer != ""
 	d.bySlug[p.ID] = p.Party
 }
 
 // party finds by entityID. Where there is none the error names the nearest one
 // that is known.
 func (d *directory) party(_ context.Context, id identity.EntityID) (idp.Party, error) {
+	if d.several[id] {
+		return idp.Party{}, &identity.Error{
+			Kind: identity.KindInvalid, Code: "sp.ambiguous", Who: identity.WhoVendor,
+			Msg:  "Several entries are about the application that sent you here, and each has an address of its own here.",
+			Seen: string(id), Expected: "a message to /saml/as/ and the id of one of them",
+		}
+	}
 	if p, ok := d.byEntity[id]; ok {
 		return p, nil
 	}
