@@ -60,6 +60,7 @@ type Broker struct {
 	requestID func(context.Context) string
 	log       *slog.Logger
 	upstreams []upstream
+	choices   []identity.Connection // the enabled ones of upstreams
 	byID      map[identity.ConnectionID]int
 	byDomain  map[string]identity.ConnectionID
 }
@@ -137,6 +138,9 @@ func (b *Broker) add(u Upstream, cat *identity.Catalogue, issuers map[identity.E
 	issuers[u.Issuer] = u.ID
 	b.byID[u.ID] = len(b.upstreams)
 	b.upstreams = append(b.upstreams, upstream{Upstream: u, mapping: mapping})
+	if !u.Disabled {
+		b.choices = append(b.choices, u.Connection)
+	}
 	return nil
 }
 
@@ -158,16 +162,9 @@ func (b *Broker) addDomain(u Upstream, domain string) error {
 }
 
 // Connections returns the connections that a person may choose, in their
-// configured order.
-func (b *Broker) Connections() []identity.Connection {
-	var list []identity.Connection
-	for _, u := range b.upstreams {
-		if !u.Disabled {
-			list = append(list, u.Connection)
-		}
-	}
-	return list
-}
+// configured order. The list is the same each time, and not to be changed: there
+// may be thousands.
+func (b *Broker) Connections() []identity.Connection { return b.choices }
 
 // Knows reports whether a connection speaks for issuer, be it disabled.
 func (b *Broker) Knows(issuer identity.EntityID) bool {

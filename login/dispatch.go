@@ -175,8 +175,12 @@ func (a *Authenticator) offer(req identity.AuthnRequest) (local bool, upstreams 
 	if a.cfg.Upstream == nil || !req.Scoping.Proxies(1) {
 		return local, nil
 	}
-	for _, c := range a.cfg.Upstream.Connections() {
-		if c.ID != identity.LocalConnection && !c.Disabled && req.Scoping.Lists(c.Issuer) && (req.Connection == "" || req.Connection == c.ID) {
+	all := a.cfg.Upstream.Connections()
+	if req.Scoping.IDPList == nil && req.Connection == "" {
+		return local, all
+	}
+	for _, c := range all {
+		if req.Scoping.Lists(c.Issuer) && (req.Connection == "" || req.Connection == c.ID) {
 			upstreams = append(upstreams, c)
 		}
 	}

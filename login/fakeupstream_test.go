@@ -25,7 +25,9 @@ type upstream struct {
 	asked       []identity.AuthnRequest
 }
 
-func (u *upstream) Connections() []identity.Connection { return u.connections }
+func (u *upstream) Connections() []identity.Connection {
+	return slices.DeleteFunc(slices.Clone(u.connections), func(c identity.Connection) bool { return c.Disabled })
+}
 
 func (u *upstream) Knows(issuer identity.EntityID) bool {
 	return slices.ContainsFunc(u.connections, func(c identity.Connection) bool { return c.Issuer == issuer })

@@ -20,7 +20,7 @@ import (
 // concurrent use.
 type Upstream interface {
 	// Connections returns the enabled connections that a person may choose, in
-	// the operator's order.
+	// the operator's order; samlet itself is none of them. Nobody changes the list.
 	Connections() []identity.Connection
 	// Knows reports whether a connection, be it disabled, brings the principals
 	// of an issuer.

@@ -17,6 +17,8 @@ import (
 // view is what a page shows beyond the transaction itself.
 type view struct {
 	again   bool   // the person wants to name themselves anew
+	choose  bool   // the person wants to see the connections
+	search  string // what the person looks for among them
 	problem string // why the last answer did not do
 	status  int    // of the page; zero means 200
 }
@@ -40,7 +42,8 @@ func (a *Authenticator) showLogin(w http.ResponseWriter, r *http.Request) error 
 			return a.moved(w, r, t, err)
 		}
 	}
-	return a.dispatch(w, r, t, view{again: q.Has("again")})
+	choose := q.Has(templates.FieldChoose)
+	return a.dispatch(w, r, t, view{again: q.Has("again") || choose, choose: choose, search: q.Get(templates.FieldSearch)})
 }
 
 // answerLogin is POST /login: what the person did on the page of a step. The
@@ -195,32 +198,23 @@ func (a *Authenticator) dispatch(w http.ResponseWriter, r *http.Request, t *tick
 
 // page fills the page of a step.
 func (a *Authenticator) page(r *http.Request, t *ticket, s step, v view) (templates.Page, error) {
-	_, upstreams := a.offer(t.Request)
-	var buttons []templates.Connection
-	for _, c := range upstreams {
-		buttons = append(buttons, templates.Connection{ID: string(c.ID), Name: c.Name})
-	}
-	rp := a.nameOf(t.Request.RelyingParty)
-	switch s {
-	case stepMethod:
+	switch {
+	case s == stepMethod:
 		return a.cfg.Local.Challenge(r.Context(), a.stepOf(r, t, v))
-	case stepChoose:
-		p := templates.Choose{
-			Action: a.path("/login"), Ticket: t.id, RelyingParty: rp, Problem: v.problem, Connections: buttons, Cancellable: true,
-		}
-		if t.Identifier != "" && t.Connection == "" && p.Problem == "" {
-			p.Problem = "We do not know which organization this address belongs to. Choose it here."
-		}
-		if routable(upstreams) {
-			p.Back = a.againPath(t.id)
-		}
-		return p, nil
-	default:
-		return templates.SignIn{
-			Action: a.path("/login"), Ticket: t.id, RelyingParty: rp, Identifier: cmp.Or(t.Identifier, t.Request.LoginHint),
-			Problem: v.problem, Connections: buttons, Cancellable: true,
-		}, nil
+	case s == stepChoose || v.choose:
+		return a.choosePage(t, s, v), nil
 	}
+	_, upstreams := a.offer(t.Request)
+	p := templates.SignIn{
+		Action: a.path("/login"), Ticket: t.id, RelyingParty: a.nameOf(t.Request.RelyingParty), Identifier: cmp.Or(t.Identifier, t.Request.LoginHint),
+		Problem: v.problem, Cancellable: true,
+	}
+	if len(upstreams) > mostButtons {
+		p.Browse = a.choosePath(t.id)
+	} else {
+		p.Connections = buttons(upstreams)
+	}
+	return p, nil
 }
 
 func (a *Authenticator) stepOf(r *http.Request, t *ticket, v view) Step {
@@ -290,6 +284,10 @@ func (a *Authenticator) loginPath(id string) string {
 }
 
 func (a *Authenticator) againPath(id string) string { return a.loginPath(id) + "&again=1" }
+
+func (a *Authenticator) choosePath(id string) string {
+	return a.loginPath(id) + "&" + templates.FieldChoose + "=1"
+}
 
 func (a *Authenticator) nameOf(id identity.RelyingPartyID) string {
 	rp, ok := a.cfg.RelyingParty(id)

@@ -19,6 +19,8 @@ const (
 	FieldIdentifier = "identifier" // what the person typed to say who they are
 	FieldPassword   = "password"
 	FieldConnection = "connection" // the ID of the connection whose button was pressed
+	FieldChoose     = "choose"     // in a query: the person wants to see the connections
+	FieldSearch     = "q"          // in a query: what the person looks for among them
 	FieldCancel     = "cancel"     // "1" when the person gave up
 	FieldConsent    = "consent"    // "allow" or "deny"
 	FieldDigest     = "digest"     // of what the person was shown
@@ -49,7 +51,8 @@ type SignIn struct {
 	Identifier   string // what was typed before, or the login hint
 	Problem      string // why the last answer did not do, one sentence; empty at first
 	Connections  []Connection
-	Cancellable  bool // offer to go back to the application without signing in
+	Browse       string // path of Choose, where there are more connections than buttons; empty leaves the link out
+	Cancellable  bool   // offer to go back to the application without signing in
 }
 
 // Password asks for the password of an identifier. It looks the same whether or
@@ -64,14 +67,22 @@ type Password struct {
 	Cancellable  bool
 }
 
-// Choose lists the connections where nothing else decides between them.
+// Search is the state of looking for one connection among many.
+type Search struct {
+	Query string // what was looked for; empty at first
+	Found int    // how many connections that fits, those on the page among them
+}
+
+// Choose lists the connections where nothing else decides between them. Where they
+// are many, it lists the first and has a field to look for others.
 type Choose struct {
 	Action       string
 	Ticket       string
 	RelyingParty string
 	Problem      string
 	Connections  []Connection
-	Back         string // path back to SignIn; empty leaves the link out
+	Search       *Search // nil where all are listed
+	Back         string  // path back to SignIn; empty leaves the link out
 	Cancellable  bool
 }
 

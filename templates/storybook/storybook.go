@@ -47,6 +47,10 @@ func usual() []Sample {
 		{Name: "password", Page: templates.Password{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Identifier: "ada@example.test", NotYou: "/login?t=t0", Cancellable: true}},
 		{Name: "password-problem", Page: templates.Password{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Identifier: "ada@example.test", Problem: "That user name and password do not match.", NotYou: "/login?t=t0"}},
 		{Name: "choose", Page: templates.Choose{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Connections: connections, Back: "/login?t=t0", Cancellable: true}},
+		{Name: "signin-browse", Page: templates.SignIn{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Browse: "/login?t=t0&choose=1", Cancellable: true}},
+		{Name: "choose-many", Page: templates.Choose{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Connections: connections, Search: &templates.Search{Found: 5000}, Back: "/login?t=t0", Cancellable: true}},
+		{Name: "choose-found", Page: templates.Choose{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Connections: connections, Search: &templates.Search{Query: "acme", Found: len(connections)}, Back: "/login?t=t0"}},
+		{Name: "choose-not-found", Page: templates.Choose{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Search: &templates.Search{Query: "acmee"}, Back: "/login?t=t0"}},
 		{Name: "consent", Page: templates.Consent{
 			Action: "/login", Ticket: "t0", Digest: "d0", RelyingParty: "Acme App", Account: "ada@example.test", Manage: "/consents",
 			Items: []templates.ConsentItem{{Label: "E-mail", Values: []string{"ada@example.test"}, Required: true}, {Label: "Groups", Values: []string{"acme-staff", "acme-admins"}}},
@@ -170,9 +174,9 @@ func Filled(s string) []Sample {
 	}
 	link := templates.Link{Label: s, URL: "javascript:alert(1)//" + s, Text: s}
 	return []Sample{
-		{Name: "signin", Page: templates.SignIn{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Problem: s, Connections: connections, Cancellable: true}},
+		{Name: "signin", Page: templates.SignIn{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Problem: s, Connections: connections, Browse: "javascript:alert(1)//" + s, Cancellable: true}},
 		{Name: "password", Page: templates.Password{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Problem: s, NotYou: "javascript:alert(1)//" + s, Cancellable: true}},
-		{Name: "choose", Page: templates.Choose{Action: "/login?" + s, Ticket: s, RelyingParty: s, Problem: s, Connections: connections, Back: "javascript:alert(1)//" + s, Cancellable: true}},
+		{Name: "choose", Page: templates.Choose{Action: "/login?" + s, Ticket: s, RelyingParty: s, Problem: s, Connections: connections, Search: &templates.Search{Query: s, Found: 9}, Back: "javascript:alert(1)//" + s, Cancellable: true}},
 		{Name: "consent", Page: templates.Consent{
 			Action: "/login?" + s, Ticket: s, Digest: s, RelyingParty: s, Account: s, OnChange: true, Manage: "javascript:alert(1)//" + s,
 			Items: []templates.ConsentItem{{Label: s, Values: []string{s, s}, Required: true}, {Label: s, Values: []string{s}}},
