@@ -28,6 +28,7 @@ type AuthnRequest struct {
 
 	LoginHint  string       // the identifier the relying party expects, if it said
 	Connection ConnectionID // the upstream that was asked for, if any
+	Hint       string       // an upstream, by its id or entityID, that somebody proposes: a wish and no demand
 	Scoping    Scoping      // through which upstreams the answer may come
 	Wanted     []Name       // the attributes asked for; nil means "as the release policy says"
 	Required   []Name       // those of Wanted that the relying party says it cannot do without

@@ -74,8 +74,8 @@ func readLink(raw string) (id identity.EntityID, relayState string, err error) {
 	}
 	for name, values := range q {
 		switch {
-		case name != paramParty && name != paramRelayState:
-			return "", "", badLink("the parameter "+strconv.Quote(name), "sp and RelayState")
+		case !slices.Contains([]string{paramParty, paramRelayState, paramIDPHint, paramLoginHint}, name):
+			return "", "", badLink("the parameter "+strconv.Quote(name), "sp, RelayState, idp_hint and login_hint")
 		case len(values) > 1:
 			return "", "", badLink(name+" more than once", "once")
 		}

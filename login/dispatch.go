@@ -187,33 +187,6 @@ func (a *Authenticator) offer(req identity.AuthnRequest) (local bool, upstreams 
 	return local, upstreams
 }
 
-// first is the way in that is taken unasked, or "": the one that the request
-// names, the one that the expected person's mail domain belongs to, or the only
-// one there is.
-func (a *Authenticator) first(req identity.AuthnRequest) identity.ConnectionID {
-	local, upstreams := a.offer(req)
-	if id, ok := a.route(req, req.LoginHint); ok {
-		return id
-	}
-	if !local && len(upstreams) == 1 {
-		return upstreams[0].ID
-	}
-	return ""
-}
-
-// route returns the upstream that an identifier's mail domain belongs to, if the
-// request leaves it open.
-func (a *Authenticator) route(req identity.AuthnRequest, identifier string) (identity.ConnectionID, bool) {
-	if a.cfg.Upstream == nil || identifier == "" {
-		return "", false
-	}
-	id, ok := a.cfg.Upstream.Route(strings.TrimSpace(identifier))
-	if !ok || !a.offers(req, id) {
-		return "", false
-	}
-	return id, true
-}
-
 func (a *Authenticator) offers(req identity.AuthnRequest, id identity.ConnectionID) bool {
 	local, upstreams := a.offer(req)
 	if id == identity.LocalConnection {

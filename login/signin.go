@@ -91,18 +91,12 @@ func (a *Authenticator) answered(w http.ResponseWriter, r *http.Request, t *tick
 	return &identity.Error{Kind: identity.KindInvalid, Code: "login.form", Who: identity.WhoUser, Msg: "The form arrived without an answer."}
 }
 
-// identified takes an identifier: its mail domain may belong to an upstream;
-// else it is a name with samlet itself, known or not; else the person chooses.
+// identified takes an identifier, and the way that it leads.
 func (a *Authenticator) identified(w http.ResponseWriter, r *http.Request, t *ticket, identifier string) error {
 	if identifier == "" || len(identifier) > 256 {
 		return a.dispatch(w, r, t, view{again: true, problem: "Enter your e-mail address or user name.", status: http.StatusBadRequest})
 	}
-	t.Identifier, t.Connection, t.Sent, t.State = identifier, "", false, nil
-	if id, ok := a.route(t.Request, identifier); ok {
-		t.Connection = id
-	} else if a.offers(t.Request, identity.LocalConnection) {
-		t.Connection = identity.LocalConnection
-	}
+	t.Identifier, t.Connection, t.Sent, t.State = identifier, a.typed(t.Request, identifier).Connection, false, nil
 	return a.onward(w, r, t)
 }
 

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/samlet-id/samlet/internal/peer"
 )
 
 // BenchmarkConnections compares a samlet of 5,000 connections with one of ten:
@@ -23,7 +21,7 @@ func BenchmarkConnections(b *testing.B) {
 	var page, pages time.Duration
 	for b.Loop() {
 		for i, w := range []*demo{few, many} {
-			first := httptest.NewRequest(http.MethodGet, w.firstRequest(b), nil)
+			first := httptest.NewRequest(http.MethodGet, w.requestOf(b, ""), nil)
 			began := cpuTime(b)
 			answer := httptest.NewRecorder()
 			w.samlet.ServeHTTP(answer, first)
@@ -101,25 +99,11 @@ func replaceEntityID(b *testing.B, md, entityID string) string {
 	return head + `entityID="` + entityID + `"` + tail
 }
 
-// firstRequest is the address with which an application sends somebody here.
-func (d *demo) firstRequest(b *testing.B) string {
-	b.Helper()
-	browser := peer.NewBrowser(b)
-	browser.Walk(d.Apps[0]+"/app/signin", nil)
-	for _, sent := range browser.Sent {
-		if target, ok := strings.CutPrefix(sent, "GET "+d.Samlet); ok && strings.Contains(target, "SAMLRequest") {
-			return d.Samlet + target
-		}
-	}
-	b.Fatalf("no AuthnRequest among %q", browser.Sent)
-	return ""
-}
-
 // searching is a browser that looks for one organization.
 func (d *demo) searching(b *testing.B) *http.Request {
 	b.Helper()
 	first := httptest.NewRecorder()
-	d.samlet.ServeHTTP(first, httptest.NewRequest(http.MethodGet, d.firstRequest(b), nil))
+	d.samlet.ServeHTTP(first, httptest.NewRequest(http.MethodGet, d.requestOf(b, ""), nil))
 	req := httptest.NewRequest(http.MethodGet, d.Samlet+first.Header().Get("Location")+"&choose=1&q=4711", nil)
 	for _, c := range first.Result().Cookies() {
 		req.AddCookie(c)

@@ -126,7 +126,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().String("config", "config.yaml", "the configuration `file`")
 	root.PersistentFlags().Bool("json", false, "print JSON")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(initCommand(), serveCommand(), demoCommand(), versionCommand(), configCommand(),
+	root.AddCommand(explainCommand(), initCommand(), serveCommand(), demoCommand(), versionCommand(), configCommand(),
 		userCommand(), sessionCommand(), spCommand(), connectionCommand(), keysCommand(), samlCommand(), testCommand())
 	requireArguments(root)
 	return root
