@@ -253,7 +253,10 @@ func (b *Broker) Finish(ctx context.Context, id identity.ConnectionID, state []b
 	if said.Principal.Issuer != u.Connector.Issuer() {
 		return identity.Assertion{}, mixedUp(string(said.Principal.Issuer), string(u.Connector.Issuer()))
 	}
-	mapped := u.mapping.Apply(said)
+	mapped, err := u.mapping.Apply(said)
+	if err != nil {
+		return identity.Assertion{}, fmt.Errorf("mapping what connection %q said: %w", id, err)
+	}
 	if dropped := u.mapping.Dropped(said); len(dropped) > 0 {
 		b.log.DebugContext(ctx, "attributes that no rule maps were dropped", "connection", id, "names", dropped)
 	}

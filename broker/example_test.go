@@ -24,6 +24,11 @@ func ExampleMapping_Apply() {
 		return
 	}
 	said := identity.Assertion{Attributes: identity.Attributes{"email": {"ada@example.test"}, "shoeSize": {"38"}}}
-	fmt.Println(mapping.Apply(said).Attributes)
+	mapped, err := mapping.Apply(said)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(mapped.Attributes)
 	// Output: map[groups:[partner] mail:[ada@example.test]]
 }

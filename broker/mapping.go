@@ -1,8 +1,12 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
+	"path"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/samlet-id/samlet/identity"
 )
@@ -10,39 +14,87 @@ import (
 // Mapping turns an upstream's attribute names into canonical ones. It is
 // immutable; the zero Mapping drops every attribute.
 type Mapping struct {
-	rules []identity.MapRule
+	rules []rule
+}
+
+// rule is an identity.MapRule, compiled.
+type rule struct {
+	identity.MapRule
+	match     *regexp.Regexp    // nil matches all
+	translate map[string]string // nil leaves values as they are
 }
 
 // NewMapping returns the mapping of rules: each fills the canonical attribute
-// To with the values of the first name in From that has any, else with the
-// constant Value. Without rules it is that of DefaultRules. A rule whose To is
-// not declared in the catalogue, that names no origin at all, or that fills
-// what another rule fills already, is an error.
+// To with the values of the first name in From that has any, as far as its filters
+// let them pass, else with the constant Value. Without rules it is that of
+// DefaultRules. All that can be said of a rule that makes no sense is an error: one
+// whose To is not declared in the catalogue, that names no origin at all, that fills
+// what another rule fills already, or whose patterns are none.
 func NewMapping(rules []identity.MapRule, cat *identity.Catalogue) (Mapping, error) {
 	if len(rules) == 0 {
-		return Mapping{rules: DefaultRules(cat)}, nil
+		rules = DefaultRules(cat)
 	}
 	filled := map[identity.Name]bool{}
-	for _, r := range rules {
+	kept := make([]rule, len(rules))
+	for i, r := range rules {
 		if _, declared := cat.Lookup(r.To); !declared {
 			return Mapping{}, fmt.Errorf("mapping to %q: no such attribute is declared", r.To)
-		}
-		if len(r.From) == 0 && r.Value == "" {
-			return Mapping{}, fmt.Errorf("mapping to %q: give an upstream name or a constant", r.To)
-		}
-		if slices.Contains(r.From, "") {
-			return Mapping{}, fmt.Errorf("mapping to %q: an upstream name is empty", r.To)
 		}
 		if filled[r.To] {
 			return Mapping{}, fmt.Errorf("mapping to %q: more than one rule; list the upstream names in one", r.To)
 		}
 		filled[r.To] = true
-	}
-	kept := make([]identity.MapRule, len(rules))
-	for i, r := range rules {
-		kept[i] = identity.MapRule{To: r.To, From: slices.Clone(r.From), Value: r.Value}
+		var err error
+		if kept[i], err = compile(r); err != nil {
+			return Mapping{}, fmt.Errorf("mapping to %q: %w", r.To, err)
+		}
 	}
 	return Mapping{rules: kept}, nil
+}
+
+// compile checks one rule by itself.
+func compile(r identity.MapRule) (rule, error) {
+	switch {
+	case len(r.From) == 0 && r.Value == "":
+		return rule{}, errors.New("give an upstream name or a constant")
+	case slices.Contains(r.From, ""):
+		return rule{}, errors.New("an upstream name is empty")
+	case r.Replace != "" && r.Match == "":
+		return rule{}, errors.New("replace needs match, which says what is replaced")
+	case r.KeepOthers && len(r.Translate) == 0:
+		return rule{}, errors.New("keep_others needs translate; without it every value passes")
+	case r.Required && r.Value != "":
+		return rule{}, errors.New("a constant is always there; leave required out")
+	case len(r.From) == 0 && (r.Match != "" || len(r.Translate) > 0 || len(r.Only) > 0):
+		return rule{}, errors.New("filters are for what the upstream says; give an upstream name")
+	}
+	out := rule{MapRule: r}
+	out.From, out.Only = slices.Clone(r.From), slices.Clone(r.Only)
+	if r.Match != "" {
+		// By itself first: of "a)(b" the frame would make a pattern, and another one.
+		if _, err := regexp.Compile(r.Match); err != nil {
+			return rule{}, fmt.Errorf("match: %w", err)
+		}
+		var err error
+		if out.match, err = regexp.Compile("^(?:" + r.Match + ")$"); err != nil {
+			return rule{}, fmt.Errorf("match: %w", err)
+		}
+	}
+	for _, t := range r.Translate {
+		if _, twice := out.translate[t.From]; twice || t.From == "" || t.To == "" {
+			return rule{}, fmt.Errorf("translate: want each value once, from and to, got %q", t.From)
+		}
+		if out.translate == nil {
+			out.translate = map[string]string{}
+		}
+		out.translate[t.From] = t.To
+	}
+	for _, glob := range r.Only {
+		if _, err := path.Match(glob, ""); err != nil {
+			return rule{}, fmt.Errorf("only: %q: %w", glob, err)
+		}
+	}
+	return out, nil
 }
 
 // DefaultRules returns the mapping of a connection that configures none: for
@@ -93,22 +145,26 @@ func claimURIs(n identity.Name) []string {
 
 // Apply returns a with its attributes under canonical names; those that no rule
 // takes are dropped, and so are empty values and repetitions. Nothing else of a
-// changes, and a itself is not touched.
-func (m Mapping) Apply(a identity.Assertion) identity.Assertion {
+// changes, and a itself is not touched. It fails with code up.missing_attribute
+// where a rule that is required fills nothing.
+func (m Mapping) Apply(a identity.Assertion) (identity.Assertion, error) {
 	out := identity.Attributes{}
 	for _, r := range m.rules {
-		if values := filledBy(r, a.Attributes); len(values) > 0 {
+		values := r.fill(a.Attributes)
+		if len(values) > 0 {
 			out[r.To] = values
+		} else if r.Required {
+			return identity.Assertion{}, r.missing(a.Attributes)
 		}
 	}
 	a.Attributes = out
-	return a
+	return a, nil
 }
 
-// filledBy returns the values that rule r takes from upstream.
-func filledBy(r identity.MapRule, upstream identity.Attributes) []string {
+// fill returns the values that the rule takes from upstream.
+func (r rule) fill(upstream identity.Attributes) []string {
 	for _, from := range r.From {
-		if values := distinct(upstream[identity.Name(from)]); len(values) > 0 {
+		if values := r.filter(upstream[identity.Name(from)]); len(values) > 0 {
 			return values
 		}
 	}
@@ -116,6 +172,63 @@ func filledBy(r identity.MapRule, upstream identity.Attributes) []string {
 		return []string{r.Value}
 	}
 	return nil
+}
+
+// filter returns what becomes of values, each once.
+func (r rule) filter(values []string) []string {
+	values = distinct(values)
+	if r.match == nil && r.translate == nil && len(r.Only) == 0 {
+		return values
+	}
+	out := make([]string, 0, len(values))
+	for _, v := range values {
+		if v, ok := r.pass(v); ok {
+			out = append(out, v)
+		}
+	}
+	return distinct(out)
+}
+
+// pass returns what becomes of one value, and whether it stays.
+func (r rule) pass(v string) (string, bool) {
+	if r.match != nil {
+		groups := r.match.FindStringSubmatchIndex(v)
+		if groups == nil {
+			return "", false
+		}
+		if r.Replace != "" {
+			v = string(r.match.ExpandString(nil, r.Replace, v, groups))
+		}
+	}
+	if r.translate != nil {
+		to, listed := r.translate[v]
+		if !listed && !r.KeepOthers {
+			return "", false
+		}
+		if listed {
+			v = to
+		}
+	}
+	fits := func(glob string) bool { ok, err := path.Match(glob, v); return ok && err == nil }
+	return v, len(r.Only) == 0 || slices.ContainsFunc(r.Only, fits)
+}
+
+// missing says what the upstream would have to send. It names names, and no values.
+func (r rule) missing(said identity.Attributes) *identity.Error {
+	const most = 40
+	var names []string
+	for _, n := range said.Names() {
+		names = append(names, string(n))
+	}
+	seen := "no attributes at all"
+	if len(names) > 0 {
+		seen = strings.Join(names[:min(len(names), most)], " ")
+	}
+	return &identity.Error{
+		Kind: identity.KindInvalid, Code: "up.missing_attribute", Who: identity.WhoPartner,
+		Msg:  "Your organization's sign-in service did not say everything about you that is needed here.",
+		Seen: seen, Expected: fmt.Sprintf("a value for %s, from %s", r.To, strings.Join(r.From, " or ")),
+	}
 }
 
 // distinct returns the values that are not empty, each once, in their order. A
@@ -135,6 +248,6 @@ func distinct(values []string) []string {
 // Dropped returns the names of a that no rule takes, sorted.
 func (m Mapping) Dropped(a identity.Assertion) []identity.Name {
 	return slices.DeleteFunc(a.Attributes.Names(), func(n identity.Name) bool {
-		return slices.ContainsFunc(m.rules, func(r identity.MapRule) bool { return slices.Contains(r.From, string(n)) })
+		return slices.ContainsFunc(m.rules, func(r rule) bool { return slices.Contains(r.From, string(n)) })
 	})
 }

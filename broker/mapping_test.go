@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,24 @@ func TestMappingApply(t *testing.T) {
 		{"a constant when nothing came", []identity.MapRule{{To: "locale", From: []string{"lang"}, Value: "en"}}, identity.Attributes{}, identity.Attributes{"locale": {"en"}}},
 		{"no constant when something came", []identity.MapRule{{To: "locale", From: []string{"lang"}, Value: "en"}}, identity.Attributes{"lang": {"de"}}, identity.Attributes{"locale": {"de"}}},
 		{"empty and repeated values are dropped", nil, identity.Attributes{"memberOf": {"b", "", "a", "b"}}, identity.Attributes{"groups": {"b", "a"}}},
+		{"a part of a value", []identity.MapRule{{To: "groups", From: []string{"memberOf"}, Match: "(?i)cn=([^,]+),.*", Replace: "$1"}},
+			identity.Attributes{"memberOf": {"CN=Staff,DC=acme", "ou=x", "cn=Admins,dc=acme"}}, identity.Attributes{"groups": {"Staff", "Admins"}}},
+		{"a pattern is of the whole value", []identity.MapRule{{To: "mail", From: []string{"m"}, Match: "[a-z]+@acme[.]test"}},
+			identity.Attributes{"m": {"ada@acme.test.evil.test", "eve@evil.test ada@acme.test", "ada@acme.test"}}, identity.Attributes{"mail": {"ada@acme.test"}}},
+		{"alternatives do not escape it", []identity.MapRule{{To: "groups", From: []string{"g"}, Match: "a|b"}}, identity.Attributes{"g": {"ax", "xb", "a"}}, identity.Attributes{"groups": {"a"}}},
+		{"translated, the others dropped", []identity.MapRule{{To: "groups", From: []string{"g"}, Translate: []identity.Translation{{From: "8a1c", To: "staff"}, {From: "9b2d", To: "staff"}}}},
+			identity.Attributes{"g": {"8a1c", "9b2d", "8A1C", "other"}}, identity.Attributes{"groups": {"staff"}}},
+		{"translated, the others kept", []identity.MapRule{{To: "groups", From: []string{"g"}, KeepOthers: true, Translate: []identity.Translation{{From: "8a1c", To: "staff"}}}},
+			identity.Attributes{"g": {"8a1c", "other", "staff"}}, identity.Attributes{"groups": {"staff", "other"}}},
+		{"filtered", []identity.MapRule{{To: "groups", From: []string{"g"}, Only: []string{"acme-*", "all"}}},
+			identity.Attributes{"g": {"acme-a", "evil", "all", "xacme-b"}}, identity.Attributes{"groups": {"acme-a", "all"}}},
+		{"matched, then translated, then filtered", []identity.MapRule{{To: "groups", From: []string{"g"}, Match: "x:(.*)", Replace: "$1", Translate: []identity.Translation{{From: "1", To: "a1"}, {From: "2", To: "b2"}}, Only: []string{"a*"}}},
+			identity.Attributes{"g": {"x:1", "x:2", "1"}}, identity.Attributes{"groups": {"a1"}}},
+		{"the first with a value that passes", []identity.MapRule{{To: "mail", From: []string{"a", "b"}, Only: []string{"*@acme.test"}}},
+			identity.Attributes{"a": {"x@evil.test"}, "b": {"x@acme.test"}}, identity.Attributes{"mail": {"x@acme.test"}}},
+		{"a constant where nothing passes", []identity.MapRule{{To: "locale", From: []string{"l"}, Only: []string{"de"}, Value: "en"}},
+			identity.Attributes{"l": {"fr"}}, identity.Attributes{"locale": {"en"}}},
+		{"what is required and there", []identity.MapRule{{To: "mail", From: []string{"m"}, Required: true}}, identity.Attributes{"m": {"a@b.test"}}, identity.Attributes{"mail": {"a@b.test"}}},
 		{"one name to two attributes", []identity.MapRule{{To: "mail", From: []string{"upn"}}, {To: "username", From: []string{"upn"}}},
 			identity.Attributes{"upn": {"ada@example.test"}}, identity.Attributes{"mail": {"ada@example.test"}, "username": {"ada@example.test"}}},
 	}
@@ -69,8 +88,11 @@ func TestMappingApply(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := tt.said.Clone()
-			got := m.Apply(identity.Assertion{Attributes: tt.said}).Attributes
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			got, err := m.Apply(identity.Assertion{Attributes: tt.said})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got.Attributes); diff != "" {
 				t.Errorf("attributes (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(before, tt.said); diff != "" {
@@ -87,7 +109,10 @@ func TestMappingTouchesAttributesAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := upstreamAssertion("ada")
-	got := m.Apply(said)
+	got, err := m.Apply(said)
+	if err != nil {
+		t.Fatal(err)
+	}
 	got.Attributes = said.Attributes
 	if diff := cmp.Diff(said, got); diff != "" {
 		t.Errorf("(-said +mapped):\n%s", diff)
@@ -114,6 +139,15 @@ func TestNewMappingRefuses(t *testing.T) {
 		{"an undeclared attribute", []identity.MapRule{{To: "shoe_size", From: []string{"x"}}}, `"shoe_size": no such attribute`},
 		{"no origin", []identity.MapRule{{To: "mail"}}, `"mail": give an upstream name or a constant`},
 		{"an empty name", []identity.MapRule{{To: "mail", From: []string{""}}}, "an upstream name is empty"},
+		{"replace without match", []identity.MapRule{{To: "mail", From: []string{"m"}, Replace: "x"}}, "replace needs match"},
+		{"no pattern", []identity.MapRule{{To: "mail", From: []string{"m"}, Match: "("}}, "missing closing"},
+		{"a pattern that would leave its frame", []identity.MapRule{{To: "mail", From: []string{"m"}, Match: "a)|(b"}}, "unexpected )"},
+		{"no glob", []identity.MapRule{{To: "mail", From: []string{"m"}, Only: []string{"["}}}, "only:"},
+		{"one value to two", []identity.MapRule{{To: "mail", From: []string{"m"}, Translate: []identity.Translation{{From: "a", To: "b"}, {From: "a", To: "c"}}}}, `each value once, from and to, got "a"`},
+		{"a value to nothing", []identity.MapRule{{To: "mail", From: []string{"m"}, Translate: []identity.Translation{{From: "a"}}}}, `got "a"`},
+		{"others of nothing", []identity.MapRule{{To: "mail", From: []string{"m"}, KeepOthers: true}}, "keep_others needs translate"},
+		{"a constant that is required", []identity.MapRule{{To: "mail", Value: "a", Required: true}}, "leave required out"},
+		{"a filtered constant", []identity.MapRule{{To: "mail", Value: "a", Only: []string{"b"}}}, "filters are for what the upstream says"},
 		{"two rules for one attribute", []identity.MapRule{{To: "mail", Value: "a"}, {To: "mail", Value: "b"}}, "more than one rule"},
 	}
 	for _, tt := range tests {
@@ -139,7 +173,11 @@ func FuzzMapping(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, n1, v1, n2, v2 string) {
 		said := identity.Attributes{identity.Name(n1): {v1}, identity.Name(n2): {v2, v1}}
-		for n, values := range m.Apply(identity.Assertion{Attributes: said}).Attributes {
+		mapped, err := m.Apply(identity.Assertion{Attributes: said})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, values := range mapped.Attributes {
 			if _, ok := cat.Lookup(n); !ok {
 				t.Errorf("undeclared %q came out", n)
 			}
@@ -163,5 +201,58 @@ func upstreamAssertion(subject string) identity.Assertion {
 		Attributes: identity.Attributes{oidMail: {"ada@example.test"}, "shoeSize": {"38"}},
 		Session:    "_their-session",
 		NotAfter:   noon.Add(8 * time.Hour),
+	}
+}
+
+// TestMappingWantsWhatIsRequired refuses a login that lacks an attribute, and tells
+// the partner which names came and which would do; no value is in the error.
+func TestMappingWantsWhatIsRequired(t *testing.T) {
+	t.Parallel()
+	m, err := broker.NewMapping([]identity.MapRule{{To: "mail", From: []string{"email", "upn"}, Only: []string{"*@acme.test"}, Required: true}}, catalogue(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		said identity.Attributes
+		seen string
+	}{
+		"nothing came":         {nil, "no attributes at all"},
+		"others came":          {identity.Attributes{"uid": {"ada"}, "sn": {"Lovelace"}}, "sn uid"},
+		"what came is dropped": {identity.Attributes{"email": {"ada@evil.test"}}, "email"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := m.Apply(identity.Assertion{Attributes: c.said})
+			e := identity.AsError(err)
+			if e == nil || e.Code != "up.missing_attribute" || e.Kind != identity.KindInvalid || e.Who != identity.WhoPartner || got.Attributes != nil {
+				t.Fatalf("got %v, %v", got, err)
+			}
+			if e.Seen != c.seen || e.Expected != "a value for mail, from email or upn" {
+				t.Errorf("seen %q, expected %q; want seen %q", e.Seen, e.Expected, c.seen)
+			}
+		})
+	}
+}
+
+// BenchmarkMapping is one login through twenty rules.
+func BenchmarkMapping(b *testing.B) {
+	rows := make([]identity.Attribute, 20)
+	rules := make([]identity.MapRule, len(rows))
+	said := identity.Attributes{}
+	for i := range rows {
+		name := fmt.Sprintf("a%d", i)
+		rows[i] = identity.Attribute{Name: identity.Name(name)}
+		rules[i] = identity.MapRule{To: identity.Name(name), From: []string{"x", "urn:" + name}, Match: "(.*)@acme.test", Replace: "$1", Only: []string{"u*"}}
+		said[identity.Name("urn:"+name)] = []string{"user@acme.test", "user@evil.test"}
+	}
+	m, err := broker.NewMapping(rules, catalogue(b, rows...))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if got, err := m.Apply(identity.Assertion{Attributes: said}); err != nil || len(got.Attributes) != 20 {
+			b.Fatal(got, err)
+		}
 	}
 }

@@ -177,9 +177,23 @@ type Connection struct {
 	Disabled     bool
 }
 
-// MapRule fills one canonical attribute from what the upstream said.
+// MapRule fills one canonical attribute from what the upstream said. Each value
+// goes through Match, Translate and Only, in this order, and is dropped where one of
+// them does not know it.
 type MapRule struct {
 	To    Name
 	From  []string // upstream names; the first that has a value is used
-	Value string   // a constant, used when From is empty or gives nothing
+	Match string   // RE2 pattern of the whole value; empty matches all
+	// Replace is what becomes of a value that matched: $1 is the first group, ${name}
+	// a named one. Empty leaves the value as it is.
+	Replace   string
+	Translate []Translation
+	// KeepOthers lets values pass that Translate does not list.
+	KeepOthers bool
+	Only       []string // glob patterns a value must match one of; empty lets every value pass
+	Value      string   // a constant, used when From is empty or gives nothing
+	Required   bool     // a login that fills nothing is refused
 }
+
+// Translation gives one value another name, octet for octet.
+type Translation struct{ From, To string }

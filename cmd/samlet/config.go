@@ -235,9 +235,21 @@ type RequireConfig struct {
 
 // MapConfig fills one attribute of the record.
 type MapConfig struct {
-	To    string     `yaml:"to"`
-	From  stringList `yaml:"from"`
-	Value string     `yaml:"value"`
+	To         string            `yaml:"to"`
+	From       stringList        `yaml:"from"`
+	Match      string            `yaml:"match"` // RE2 pattern of the whole value
+	Replace    string            `yaml:"replace"`
+	Translate  []TranslateConfig `yaml:"translate"`
+	KeepOthers bool              `yaml:"keep_others"`
+	Only       []string          `yaml:"only"`
+	Value      string            `yaml:"value"`
+	Required   bool              `yaml:"required"`
+}
+
+// TranslateConfig gives one value another name.
+type TranslateConfig struct {
+	From string `yaml:"from"`
+	To   string `yaml:"to"`
 }
 
 // LinkConfig says what becomes of people who are not known yet.

@@ -199,13 +199,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 		for j, a := range c.Require.WeakAlgorithms {
 			d.oneOf(fmt.Sprintf("%s.require.weak_algorithms[%d]", at, j), a, "sha1", "aes-cbc")
 		}
-		for j, m := range c.Map {
-			rule := fmt.Sprintf("%s.map[%d]", at, j)
-			d.knownAttribute(rule+".to", m.To, names)
-			if m.To == "" || len(m.From) == 0 && m.Value == "" {
-				d.faultAt(rule, "a rule needs to, and from or value")
-			}
-		}
+		d.checkMap(at, c.Map, names)
 	}
 }
 

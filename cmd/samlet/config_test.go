@@ -89,6 +89,12 @@ func TestConfigFaults(t *testing.T) {
 		{"a session of no length", minimal + sp + "    session: {lifetime: 0s}\n", []string{`6:25: service_providers[0].session.lifetime: want between 1m and 366d, got 0s`}},
 		{"a contact that is no address", minimal + "idp: {metadata: {contact_email: us}}\n", []string{`3:33: idp.metadata.contact_email: want a mail address such as sso@example.test, got "us"`}},
 		{"calls to everywhere", strings.Replace(minimal, `.test"`, `.test", outbound: [0.0.0.0/0]`, 1), []string{`1:61: server.outbound[0]: 0.0.0.0/0 is no private network; name the ones that peers are in`}},
+		{"a mapping that is no pattern", minimal + "connections:\n  - {id: a, type: saml, metadata: {file: a}, map: [{to: mail, from: m, match: \"(\"}]}\n",
+			[]string{"4:52: connections[0].map[0]: mapping to \"mail\": match: error parsing regexp: missing closing ): `(`"}},
+		{"two mappings of one attribute", minimal + "connections:\n  - {id: a, type: saml, metadata: {file: a}, map: [{to: mail, from: m}, {to: mail, from: mm}]}\n",
+			[]string{`4:78: connections[0].map[1].to: an earlier rule fills mail; list the upstream names in one`}},
+		{"a mapping that lets nothing pass", minimal + "connections:\n  - {id: a, type: saml, metadata: {file: a}, map: [{to: mail, from: m, only: []}]}\n",
+			[]string{`4:78: connections[0].map[0].only: the list is empty; leave it out to let every value pass`}},
 		{"three at once", minimal + "lgo: {}\nlog: {level: 5}\nstore: []\n", []string{
 			`3:1: lgo: unknown key; did you mean "log"?`,
 			`4:14: log.level: want a string, got the number 5; put it in quotes if it is meant as text`,

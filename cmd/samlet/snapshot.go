@@ -246,7 +246,7 @@ func (s *snapshot) loadConnections(src *sources) {
 			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled,
 		}}
 		for _, m := range c.Map {
-			conn.Mapping = append(conn.Mapping, identity.MapRule{To: identity.Name(m.To), From: m.From, Value: m.Value})
+			conn.Mapping = append(conn.Mapping, mapRule(m))
 		}
 		for _, a := range c.Require.WeakAlgorithms {
 			src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].require.weak_algorithms: %s is accepted of %s", i, a, c.ID))
@@ -268,6 +268,17 @@ func (s *snapshot) loadConnections(src *sources) {
 		}
 		s.Connections = append(s.Connections, conn)
 	}
+}
+
+func mapRule(m MapConfig) identity.MapRule {
+	r := identity.MapRule{
+		To: identity.Name(m.To), From: m.From, Match: m.Match, Replace: m.Replace, KeepOthers: m.KeepOthers,
+		Only: m.Only, Value: m.Value, Required: m.Required,
+	}
+	for _, t := range m.Translate {
+		r.Translate = append(r.Translate, identity.Translation{From: t.From, To: t.To})
+	}
+	return r
 }
 
 // party finds a service provider by its id.
