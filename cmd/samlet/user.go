@@ -22,7 +22,7 @@ import (
 
 func userCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "user", Short: "People who sign in"}
-	cmd.AddCommand(userCreateCommand(), userListCommand(), userDisableCommand(), userEnableCommand(), userNameIDCommand(), userConsentsCommand())
+	cmd.AddCommand(userCreateCommand(), userListCommand(), userDisableCommand(), userEnableCommand(), userShowCommand(), userLinkCommand(), userUnlinkCommand(), userNameIDCommand(), userConsentsCommand())
 	return cmd
 }
 
@@ -221,9 +221,11 @@ type userValue struct {
 }
 
 type userLink struct {
-	Issuer     string `json:"issuer"`
-	Subject    string `json:"subject"`
-	Connection string `json:"connection"`
+	Issuer     string    `json:"issuer"`
+	Subject    string    `json:"subject"`
+	Connection string    `json:"connection"`
+	Created    time.Time `json:"created"`
+	LastUsed   time.Time `json:"last_used"`
 }
 
 func userListCommand() *cobra.Command {
@@ -290,7 +292,7 @@ func rowOf(r identity.Record, links []identity.Link) userRow {
 		row.Values = append(row.Values, userValue{string(v.Name), v.Value, string(v.Source)})
 	}
 	for _, l := range links {
-		row.Links = append(row.Links, userLink{string(l.Principal.Issuer), l.Principal.Subject, string(l.Connection)})
+		row.Links = append(row.Links, userLink{string(l.Principal.Issuer), l.Principal.Subject, string(l.Connection), l.Created, l.LastUsed})
 	}
 	return row
 }
