@@ -260,7 +260,7 @@ func (b *Broker) Finish(ctx context.Context, id identity.ConnectionID, state []b
 	if dropped := u.mapping.Dropped(said); len(dropped) > 0 {
 		b.log.DebugContext(ctx, "attributes that no rule maps were dropped", "connection", id, "names", dropped)
 	}
-	return b.link(ctx, u.Connection, mapped)
+	return b.link(ctx, u.Connection, mapped, u.vouched(said, mapped))
 }
 
 func mixedUp(seen, expected string) *identity.Error {

@@ -17,7 +17,11 @@ import (
 // the person signs in upstream. What the connection's last login brought is
 // replaced, values of other origins stay. Of first logins that come at once one
 // creates and the others find, since an Update is serialised with all others.
-func (b *Broker) link(ctx context.Context, c identity.Connection, said identity.Assertion) (identity.Assertion, error) {
+//
+// Vouched are the mail addresses by which the record of somebody who is not known
+// yet may be found. A refusal to link is recorded, which an Update that fails
+// would not.
+func (b *Broker) link(ctx context.Context, c identity.Connection, said identity.Assertion, vouched []string) (identity.Assertion, error) {
 	if said.Principal.Anonymous() {
 		return identity.Assertion{}, &identity.Error{
 			Kind: identity.KindInvalid, Code: "up.missing_subject", Who: identity.WhoPartner,
@@ -29,13 +33,24 @@ func (b *Broker) link(ctx context.Context, c identity.Connection, said identity.
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("making a record ID: %w", err)
 	}
-	l := linking{connection: c, said: said, fresh: identity.RecordID(fresh), requestID: b.requestID(ctx), now: b.now().UTC()}
+	l := linking{connection: c, said: said, vouched: vouched, fresh: identity.RecordID(fresh), requestID: b.requestID(ctx), now: b.now().UTC()}
 	var record identity.Record
+	var refused *identity.Error
 	err = b.store.Update(ctx, func(tx *store.Tx) error {
 		var err error
+		refused = nil
 		record, err = l.run(ctx, tx)
-		return err
+		if err == nil || identity.CodeOf(err) != "link.exists" {
+			return err
+		}
+		refused = identity.AsError(err)
+		e := l.event(identity.EventLinkRefused, identity.Record{})
+		e.Code, e.Detail = refused.Code, refused.Seen
+		return tx.Events.Append(ctx, e)
 	})
+	if err == nil && refused != nil {
+		err = refused
+	}
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("linking a principal of connection %q: %w", c.ID, err)
 	}
@@ -64,6 +79,7 @@ func seenSubject(p identity.Principal) string {
 type linking struct {
 	connection identity.Connection
 	said       identity.Assertion
+	vouched    []string          // as upstream.vouched returns them
 	fresh      identity.RecordID // for a record that has to be made
 	requestID  string
 	now        time.Time
@@ -73,6 +89,10 @@ func (l linking) run(ctx context.Context, tx *store.Tx) (identity.Record, error)
 	p := l.said.Principal
 	link, err := tx.Links.Get(ctx, p.Issuer, p.Subject)
 	if errors.Is(err, &identity.Error{Kind: identity.KindNotFound}) {
+		record, adopted, err := l.adopt(ctx, tx)
+		if adopted || err != nil {
+			return record, err
+		}
 		return l.create(ctx, tx)
 	}
 	if err != nil {
@@ -83,10 +103,7 @@ func (l linking) run(ctx context.Context, tx *store.Tx) (identity.Record, error)
 		return identity.Record{}, fmt.Errorf("reading the linked record: %w", err)
 	}
 	if record.Disabled {
-		return identity.Record{}, &identity.Error{
-			Kind: identity.KindDenied, Code: "user.disabled", Who: identity.WhoOperator,
-			Msg: "This account is switched off.", Seen: string(record.ID),
-		}
+		return identity.Record{}, errDisabled(record)
 	}
 	if err := tx.Links.Touch(ctx, link, l.now); err != nil {
 		return identity.Record{}, fmt.Errorf("touching the link: %w", err)
@@ -108,16 +125,23 @@ func (l linking) create(ctx context.Context, tx *store.Tx) (identity.Record, err
 	if err := tx.Records.Create(ctx, record); err != nil {
 		return identity.Record{}, fmt.Errorf("creating the record: %w", err)
 	}
-	err := tx.Links.Create(ctx, identity.Link{
-		Principal: l.said.Principal, Record: record.ID, Connection: l.connection.ID, Created: l.now, LastUsed: l.now,
-	})
-	if err != nil {
-		return identity.Record{}, fmt.Errorf("creating the link: %w", err)
+	if err := l.link(ctx, tx, record); err != nil {
+		return identity.Record{}, err
 	}
 	if err := tx.Events.Append(ctx, l.event(identity.EventRecordCreated, record), l.event(identity.EventLinkCreated, record)); err != nil {
 		return identity.Record{}, fmt.Errorf("recording the events: %w", err)
 	}
 	return record, nil
+}
+
+func (l linking) link(ctx context.Context, tx *store.Tx, record identity.Record) error {
+	err := tx.Links.Create(ctx, identity.Link{
+		Principal: l.said.Principal, Record: record.ID, Connection: l.connection.ID, Created: l.now, LastUsed: l.now,
+	})
+	if err != nil {
+		return fmt.Errorf("creating the link: %w", err)
+	}
+	return nil
 }
 
 // update gives record the values that this login brought. It writes nothing

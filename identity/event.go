@@ -17,6 +17,9 @@ const (
 	EventRecordUpdated EventType = "record.updated"
 	EventRecordState   EventType = "record.state_changed"
 	EventLinkCreated   EventType = "link.created"
+	EventLinkRemoved   EventType = "link.removed"
+	EventLinkReclaimed EventType = "link.reclaimed" // from whoever had typed the mail address of somebody else
+	EventLinkRefused   EventType = "link.refused"   // Code: why
 
 	EventConsentGiven     EventType = "consent.given"
 	EventConsentWithdrawn EventType = "consent.withdrawn"

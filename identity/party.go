@@ -174,8 +174,19 @@ type Connection struct {
 	EmailDomains []string
 	Mapping      []MapRule
 	Create       bool // make a Record for a Principal that is not known yet
+	Existing     ExistingRule
 	Disabled     bool
 }
+
+// ExistingRule says what becomes of a Principal that is not known yet if there is
+// a Record with the same mail address.
+type ExistingRule int
+
+// The rules. The zero value leaves the Record alone.
+const (
+	ExistingNever    ExistingRule = iota
+	ExistingVerified              // links them, if both sides vouch for the address and the connection owns its domain
+)
 
 // MapRule fills one canonical attribute from what the upstream said. Each value
 // goes through Match, Translate and Only, in this order, and is dropped where one of

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -115,10 +116,17 @@ func (a *Authenticator) establish(w http.ResponseWriter, r *http.Request, t *tic
 	if err != nil {
 		return err
 	}
+	if old != "" {
+		// Who takes part in the old session is read below.
+		if err := a.journal.flush(ctx); err != nil {
+			return err
+		}
+	}
 	var ended ticket
+	var left []part // who took part in somebody else's session
 	signedIn := false
 	err = a.cfg.Store.Update(ctx, func(tx *store.Tx) error {
-		ended, signedIn = *t, false
+		ended, signedIn, left = *t, false, nil
 		rec, err := tx.Records.Get(ctx, who.record)
 		if err != nil {
 			return fmt.Errorf("reading the record of who signed in: %w", err)
@@ -134,7 +142,7 @@ func (a *Authenticator) establish(w http.ResponseWriter, r *http.Request, t *tic
 			ID: identity.SessionID(id), Record: who.record, Context: who.context, Connection: who.connection,
 			UpstreamIx: who.upstreamIx, Created: now, NotAfter: earlier(now.Add(a.cfg.Sessions.Absolute), who.notAfter),
 		}
-		if err := a.renew(ctx, tx, &s, old, token, now); err != nil {
+		if left, err = a.renew(ctx, tx, &s, old, token, now); err != nil {
 			return err
 		}
 		if who.settle != nil {
@@ -155,42 +163,63 @@ func (a *Authenticator) establish(w http.ResponseWriter, r *http.Request, t *tic
 	if signedIn {
 		a.cfg.Web.SetCookie(w, sessionCookie, token, 0)
 	}
+	a.tellBehind(ctx, left)
 	a.cfg.Web.Redirect(w, r, a.onto(&ended))
 	return nil
 }
 
-// renew stores s under token in place of the session that the browser had.
-func (a *Authenticator) renew(ctx context.Context, tx *store.Tx, s *identity.Session, old, token string, now time.Time) error {
+// renew stores s under token in place of the session that the browser had. If
+// that was somebody else's it returns who took part in it.
+func (a *Authenticator) renew(ctx context.Context, tx *store.Tx, s *identity.Session, old, token string, now time.Time) ([]part, error) {
 	if err := a.nameUpstream(ctx, tx, s); err != nil {
-		return err
+		return nil, err
 	}
 	var joined []identity.Participant
+	var left []part
 	prev, err := a.previous(ctx, tx, old, now)
-	if err != nil {
-		return err
-	}
-	if prev != nil {
-		if prev.Record == s.Record {
-			s.ID = prev.ID
-			if joined, err = tx.Sessions.Participants(ctx, prev.ID); err != nil {
-				return fmt.Errorf("reading the old session's participants: %w", err)
-			}
-		} else if err := tx.Events.Append(ctx, sessionEvent(ctx, identity.EventLogout, *prev, now)); err != nil {
-			return fmt.Errorf("recording the end of the old session: %w", err)
+	switch {
+	case err != nil:
+		return nil, err
+	case prev == nil:
+	case prev.Record == s.Record:
+		s.ID = prev.ID
+		if joined, err = tx.Sessions.Participants(ctx, prev.ID); err != nil {
+			return nil, fmt.Errorf("reading the old session's participants: %w", err)
 		}
 		if err := tx.Sessions.Delete(ctx, prev.ID); err != nil {
-			return fmt.Errorf("ending the old session: %w", err)
+			return nil, fmt.Errorf("ending the old session: %w", err)
+		}
+	default:
+		if left, err = a.endSession(ctx, tx, prev.ID, identity.Event{Detail: "somebody else signed in"}); err != nil {
+			return nil, err
 		}
 	}
 	if err := tx.Sessions.Create(ctx, token, *s); err != nil {
-		return fmt.Errorf("creating the session: %w", err)
+		return nil, fmt.Errorf("creating the session: %w", err)
 	}
 	for _, p := range joined {
 		if err := tx.Sessions.Join(ctx, p); err != nil {
-			return fmt.Errorf("keeping a participant: %w", err)
+			return nil, fmt.Errorf("keeping a participant: %w", err)
 		}
 	}
-	return nil
+	return left, nil
+}
+
+// tellBehind tells those who took part in a session that ended because somebody
+// else signed in, while that sign-in goes on: its browser is on its way to an
+// application and cannot be led round others, so that those who can be told in no
+// other way are not, and the audit trail says so.
+func (a *Authenticator) tellBehind(ctx context.Context, parts []part) {
+	if len(parts) == 0 {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	a.background.Go(func() {
+		if err := a.tellDirectly(ctx, a.newWalk(parts, identity.LogoutByUser)); err != nil {
+			a.cfg.Log.LogAttrs(ctx, slog.LevelError, "recording who was told of a logout failed",
+				slog.String("request_id", web.RequestID(ctx)), slog.String("err", err.Error()))
+		}
+	})
 }
 
 func (a *Authenticator) previous(ctx context.Context, tx *store.Tx, token string, now time.Time) (*identity.Session, error) {

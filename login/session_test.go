@@ -2,11 +2,13 @@ package login_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -70,6 +72,38 @@ func TestOtherPersonEndsTheSession(t *testing.T) {
 	b.signIn(b.ask(identity.AuthnRequest{ForceAuthn: true}), "bob", goodPass).answer(t)
 	if a, b := len(w.sessionsOf(ada.ID)), len(w.sessionsOf(bob.ID)); a != 0 || b != 1 {
 		t.Errorf("sessions: ada %d, bob %d; want 0 and 1", a, b)
+	}
+}
+
+// TestOtherPersonEndsItEverywhere signs bob in where ada is: the applications
+// that ada used are told as far as that goes without her browser, and the audit
+// trail says of each what became of it.
+func TestOtherPersonEndsItEverywhere(t *testing.T) {
+	t.Parallel()
+	d := &downstream{reach: map[identity.RelyingPartyID]identity.Reach{"a-direct": direct, "b-frame": byBrowser("b-frame"), "c-none": {}}}
+	w, b, ada := everywhere(t, d, time.Second)
+	w.addPerson("bob")
+	b.signIn(b.ask(identity.AuthnRequest{ForceAuthn: true}), "bob", goodPass).answer(t)
+	if err := w.auth.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	w.update(func(ctx context.Context, tx *store.Tx) error {
+		all, err := tx.Events.List(ctx, ada.ID, 100)
+		got = nil
+		for _, e := range slices.Backward(all) {
+			if e.Type == identity.EventLogout || e.Type == identity.EventLogoutTold {
+				got = append(got, strings.TrimSpace(fmt.Sprint(e.RelyingParty, " ", e.Detail, " ", e.Code)))
+			}
+		}
+		return err
+	})
+	want := []string{"somebody else signed in", "a-direct done", "b-frame failed logout.browser", "c-none unsupported"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("audit trail (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a-direct"}, d.parties()); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
 	}
 }
 

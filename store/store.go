@@ -68,6 +68,9 @@ type Records interface {
 	Get(ctx context.Context, id identity.RecordID) (identity.Record, error)
 	// ByLogin finds by a sign-in name as identity.LoginKey returns it.
 	ByLogin(ctx context.Context, login string) (identity.Record, error)
+	// ByMail lists the records with a mail value, of whatever source, that
+	// identity.LoginKey folds to key, in ID order. It may read every record.
+	ByMail(ctx context.Context, key string) ([]identity.Record, error)
 	// Replace stores r in place of the record of the same ID, values and
 	// sign-in names included; what is as it was is not written.
 	Replace(ctx context.Context, r identity.Record) error
@@ -83,6 +86,8 @@ type Links interface {
 	Get(ctx context.Context, issuer identity.EntityID, subject string) (identity.Link, error)
 	// Touch sets LastUsed.
 	Touch(ctx context.Context, l identity.Link, at time.Time) error
+	// Delete removes the link of a principal.
+	Delete(ctx context.Context, issuer identity.EntityID, subject string) error
 	// OfRecord lists a record's links, oldest first.
 	OfRecord(ctx context.Context, id identity.RecordID) ([]identity.Link, error)
 }

@@ -256,7 +256,7 @@ type TranslateConfig struct {
 type LinkConfig struct {
 	Create   *bool  `yaml:"create"`
 	By       string `yaml:"by"`       // subject: the upstream's own identifier
-	Existing string `yaml:"existing"` // never: an account with the same mail stays another person's
+	Existing string `yaml:"existing"` // never: an account with the same mail stays another person's; verified_email
 	Update   string `yaml:"update"`   // every_login
 }
 

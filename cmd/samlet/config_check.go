@@ -184,7 +184,10 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 		}
 		d.oneOf(at+".preset", c.Preset, "", "generic")
 		d.oneOf(at+".link.by", c.Link.By, "", "subject")
-		d.oneOf(at+".link.existing", c.Link.Existing, "", "never", "ask")
+		d.oneOf(at+".link.existing", c.Link.Existing, "", "never", "ask", "verified_email")
+		if c.Link.Existing == "verified_email" && len(c.EmailDomains) == 0 {
+			d.faultAt(at+".link.existing", "verified_email links within the connection's own mail domains: list them in email_domains")
+		}
 		d.oneOf(at+".link.update", c.Link.Update, "", "every_login")
 		for j, domain := range c.EmailDomains {
 			here := fmt.Sprintf("%s.email_domains[%d]", at, j)

@@ -68,6 +68,7 @@ func TestConfigFaults(t *testing.T) {
 		{"a logo by http", minimal + "idp: {metadata: {logo: http://a.test/logo.png}}\n", []string{`3:24: idp.metadata.logo: want an https URL or a data URI of an image, got "http://a.test/logo.png"`}},
 		{"a help page by http", minimal + "idp: {metadata: {error_url: http://a.test/help}}\n", []string{`3:29: idp.metadata.error_url: want an https URL, got "http://a.test/help"`}},
 		{"unknown attribute", minimal + sp + "    release: [{attribute: mial}]\n", []string{`6:27: service_providers[0].release[0].attribute: there is no attribute "mial"; did you mean "mail"?`}},
+		{"links by mail without a domain", minimal + "connections: [{id: a, type: saml, metadata: {file: a.xml}, link: {existing: verified_email}}]\n", []string{"3:77: connections[0].link.existing: verified_email links within the connection's own mail domains: list them in email_domains"}},
 		{"bad pattern", minimal + sp + "    release: [{attribute: groups, only: [\"[\"]}]\n", []string{`6:42: service_providers[0].release[0].only[0]: "[" is no pattern: syntax error in pattern`}},
 		{"id taken", minimal + sp + "  - id: a\n    metadata: {file: b.xml}\n", []string{`6:9: service_providers[1].id: the id "a" is taken by an earlier entry`}},
 		{"no metadata", minimal + "service_providers: [{id: a}]\n", []string{`3:21: service_providers[0].metadata: want exactly one of file, url, xml and inline (file beside url is the fetched copy)`}},

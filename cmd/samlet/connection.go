@@ -11,7 +11,7 @@ import (
 
 func connectionCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "connection", Short: "Connections: where people come from"}
-	cmd.AddCommand(connectionListCommand(), connectionShowCommand(), connectionTestCommand())
+	cmd.AddCommand(connectionListCommand(), connectionShowCommand(), connectionTestCommand(), connectionRelinkCommand())
 	return cmd
 }
 

@@ -146,7 +146,7 @@ func TestDisabledPersonIsKeptOut(t *testing.T) {
 	world := startWorld(t)
 	b := peer.NewBrowser(t)
 	b.Walk(world.Apps[0]+"/app/signin", peer.Fill{"identifier": "alice", "password": demoPassword})
-	if err := disableUser(t.Context(), world.samlet.store, "alice"); err != nil {
+	if _, err := setDisabled(t.Context(), world.samlet.store, "alice", true); err != nil {
 		t.Fatal(err)
 	}
 	page := b.Walk(world.Apps[1]+"/app/signin", peer.Fill{"identifier": "alice", "password": demoPassword})
@@ -157,7 +157,7 @@ func TestDisabledPersonIsKeptOut(t *testing.T) {
 	b = peer.NewBrowser(t)
 	b.Walk(world.Apps[0]+"/app/signin", peer.Fill{"identifier": "pat@partner.test"})
 	b.Continue(peer.Fill{"identifier": "pat", "password": demoPassword})
-	if err := disableUser(t.Context(), world.samlet.store, onlyLinked(t, world).ID); err != nil {
+	if _, err := setDisabled(t.Context(), world.samlet.store, onlyLinked(t, world).ID, true); err != nil {
 		t.Fatal(err)
 	}
 	page = b.Walk(world.Apps[1]+"/app/signin", peer.Fill{"identifier": "pat@partner.test"})

@@ -215,6 +215,38 @@ func TestSessionCommands(t *testing.T) {
 	}
 }
 
+// TestUserDisableTellsApplications disables and enables beside the running
+// server: the session ends for good, and every application is accounted for.
+func TestUserDisableTellsApplications(t *testing.T) {
+	t.Parallel()
+	world := startWorld(t)
+	b := everywhere(t, world)
+	participants(t, world) // they are recorded behind their answers
+	for _, step := range []struct {
+		verb string
+		code int
+		want []string
+	}{
+		{"disable", exitWarnings, []string{"Disabled alice", "Ended 1 session", "app1", "app2", "can only be told through a browser"}},
+		{"disable", exitGood, []string{"Disabled alice"}},
+		{"enable", exitGood, []string{"Enabled alice"}},
+	} {
+		var out strings.Builder
+		if code := run(t.Context(), []string{"user", step.verb, "alice", "--config", world.samlet.path}, nil, &out, &out); code != step.code {
+			t.Errorf("user %s: got %d, want %d\n%s", step.verb, code, step.code, &out)
+		}
+		for _, want := range step.want {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("user %s does not say %q:\n%s", step.verb, want, &out)
+			}
+		}
+	}
+	if p := b.Walk(world.Samlet+"/test/signin?force=0", nil); p.Form("identifier") == nil {
+		t.Errorf("the session is back: %s", p.Text())
+	}
+	wantWords(t, b.Walk(world.Samlet+"/test/signin", peer.Fill{"identifier": "alice", "password": demoPassword}), "alice@samlet.test")
+}
+
 // TestAttackLogoutSSRF points the SOAP endpoint of an application into places
 // that samlet's own machine alone can reach: in production nothing is called.
 func TestAttackLogoutSSRF(t *testing.T) {

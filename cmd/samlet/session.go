@@ -159,29 +159,35 @@ func revokeSessions(cmd *cobra.Command, id, user string) error {
 	if err != nil {
 		return err
 	}
-	return withStore(cmd, snap.Config, func(ctx context.Context, db store.Store) (err error) {
+	return withStore(cmd, snap.Config, func(ctx context.Context, db store.Store) error {
 		ids, err := sessionsToEnd(ctx, db, identity.SessionID(id), user)
 		if err != nil {
 			return err
 		}
-		pages, err := templates.New(templates.Config{})
-		if err != nil {
-			return err
-		}
-		h, err := build(snap, &shared{
-			store: db, pages: pages, log: newLogger(cmd.ErrOrStderr(), snap.Config.Log, new(slog.LevelVar)), now: time.Now, rand: rand.Reader,
-		})
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, h.Close(context.WithoutCancel(ctx))) }()
-		told, err := h.login.Revoke(ctx, ids...)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "Ended %s\n", count(len(ids), "session", "sessions"))
-		return report(cmd, told)
+		return endSessions(ctx, cmd, snap, db, ids)
 	})
+}
+
+// endSessions ends sessions and tells the applications, in the way of the
+// server.
+func endSessions(ctx context.Context, cmd *cobra.Command, snap *snapshot, db store.Store, ids []identity.SessionID) (err error) {
+	pages, err := templates.New(templates.Config{})
+	if err != nil {
+		return err
+	}
+	h, err := build(snap, &shared{
+		store: db, pages: pages, log: newLogger(cmd.ErrOrStderr(), snap.Config.Log, new(slog.LevelVar)), now: time.Now, rand: rand.Reader,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Close(context.WithoutCancel(ctx))) }()
+	told, err := h.login.Revoke(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Ended %s\n", count(len(ids), "session", "sessions"))
+	return report(cmd, told)
 }
 
 // sessionsToEnd finds them, so that a mistyped ID is told from one that is over.

@@ -245,6 +245,9 @@ func (s *snapshot) loadConnections(src *sources) {
 			ID: identity.ConnectionID(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains,
 			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled,
 		}}
+		if c.Link.Existing == "verified_email" {
+			conn.Existing = identity.ExistingVerified
+		}
 		for _, m := range c.Map {
 			conn.Mapping = append(conn.Mapping, mapRule(m))
 		}

@@ -22,7 +22,7 @@ import (
 
 func userCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "user", Short: "People who sign in"}
-	cmd.AddCommand(userCreateCommand(), userListCommand(), userDisableCommand(), userNameIDCommand(), userConsentsCommand())
+	cmd.AddCommand(userCreateCommand(), userListCommand(), userDisableCommand(), userEnableCommand(), userShowCommand(), userLinkCommand(), userUnlinkCommand(), userNameIDCommand(), userConsentsCommand())
 	return cmd
 }
 
@@ -221,9 +221,11 @@ type userValue struct {
 }
 
 type userLink struct {
-	Issuer     string `json:"issuer"`
-	Subject    string `json:"subject"`
-	Connection string `json:"connection"`
+	Issuer     string    `json:"issuer"`
+	Subject    string    `json:"subject"`
+	Connection string    `json:"connection"`
+	Created    time.Time `json:"created"`
+	LastUsed   time.Time `json:"last_used"`
 }
 
 func userListCommand() *cobra.Command {
@@ -290,56 +292,9 @@ func rowOf(r identity.Record, links []identity.Link) userRow {
 		row.Values = append(row.Values, userValue{string(v.Name), v.Value, string(v.Source)})
 	}
 	for _, l := range links {
-		row.Links = append(row.Links, userLink{string(l.Principal.Issuer), l.Principal.Subject, string(l.Connection)})
+		row.Links = append(row.Links, userLink{string(l.Principal.Issuer), l.Principal.Subject, string(l.Connection), l.Created, l.LastUsed})
 	}
 	return row
-}
-
-func userDisableCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "disable NAME",
-		Short: "Keep a person out, at once and on every way in",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, _, err := readConfig(configPath(cmd))
-			if err != nil {
-				return err
-			}
-			return withStore(cmd, cfg, func(ctx context.Context, db store.Store) error {
-				if err := disableUser(ctx, db, args[0]); err != nil {
-					return err
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "Disabled %s and ended their sessions\n", args[0])
-				return nil
-			})
-		},
-	}
-}
-
-// disableUser disables the record with the sign-in name or ID, and ends its
-// sessions.
-func disableUser(ctx context.Context, db store.Store, name string) error {
-	return db.Update(ctx, func(tx *store.Tx) error {
-		record, err := findUser(ctx, tx, name)
-		if err != nil {
-			return err
-		}
-		now := time.Now().UTC().Truncate(time.Microsecond)
-		record.Disabled, record.Updated = true, now
-		if err := tx.Records.Replace(ctx, record); err != nil {
-			return err
-		}
-		sessions, err := tx.Sessions.OfRecord(ctx, record.ID)
-		if err != nil {
-			return err
-		}
-		for _, s := range sessions {
-			if err := tx.Sessions.Delete(ctx, s.ID); err != nil {
-				return err
-			}
-		}
-		return tx.Events.Append(ctx, identity.Event{At: now, Type: identity.EventRecordState, Record: record.ID, Detail: "disabled by the command line"})
-	})
 }
 
 // findUser finds by sign-in name, else by record ID: people from upstream have

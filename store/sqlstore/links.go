@@ -62,6 +62,12 @@ func (s links) Touch(ctx context.Context, l identity.Link, at time.Time) error {
 	return nil
 }
 
+// Delete implements store.Links.
+func (s links) Delete(ctx context.Context, issuer identity.EntityID, subject string) error {
+	_, err := s.c.exec(ctx, `DELETE FROM links WHERE issuer = $1 AND subject = $2`, issuer, subject)
+	return err
+}
+
 // OfRecord implements store.Links.
 func (s links) OfRecord(ctx context.Context, id identity.RecordID) ([]identity.Link, error) {
 	var out []identity.Link

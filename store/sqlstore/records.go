@@ -162,6 +162,38 @@ func (s records) ByLogin(ctx context.Context, login string) (identity.Record, er
 	return s.Get(ctx, id)
 }
 
+// ByMail implements store.Records. What the database takes for the same address
+// in another case is more than LoginKey does, and differs between databases, so
+// that it only finds candidates.
+func (s records) ByMail(ctx context.Context, key string) ([]identity.Record, error) {
+	var ids []identity.RecordID
+	err := s.c.all(ctx, func(rows *sql.Rows) error {
+		var id identity.RecordID
+		var value string
+		if err := rows.Scan(&id, &value); err != nil {
+			return err
+		}
+		if folded, ok := identity.LoginKey(value); ok && folded == key && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+		return nil
+	}, `
+SELECT record, value FROM record_values
+WHERE name = $1 AND lower(value) = lower($2) ORDER BY record, position`, identity.Mail, key)
+	if err != nil {
+		return nil, err
+	}
+	var out []identity.Record
+	for _, id := range ids {
+		r, err := s.Get(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
 // Replace implements store.Records. Each of the three tables is written only if
 // it would change.
 func (s records) Replace(ctx context.Context, r identity.Record) error {

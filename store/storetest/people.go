@@ -59,6 +59,23 @@ func testLinks(t *testing.T, s store.Store) {
 		}
 		return err
 	})
+	update(t, s, func(tx *store.Tx) error {
+		if err := tx.Links.Delete(ctx, a.Principal.Issuer, "nobody"); err != nil {
+			return err
+		}
+		return tx.Links.Delete(ctx, a.Principal.Issuer, a.Principal.Subject)
+	})
+	view(t, s, func(tx *store.Tx) error {
+		_, err := tx.Links.Get(ctx, a.Principal.Issuer, a.Principal.Subject)
+		wantKind(t, "Get of a removed link", err, identity.KindNotFound)
+		for id, want := range map[identity.RecordID]identity.Link{"r1": c, "r2": b} {
+			got, err := tx.Links.OfRecord(ctx, id)
+			if diff := cmp.Diff([]identity.Link{want}, got); err != nil || diff != "" {
+				t.Errorf("OfRecord(%s) after Delete: %v (-want +got):\n%s", id, err, diff)
+			}
+		}
+		return nil
+	})
 }
 
 func testCredentials(t *testing.T, s store.Store) {

@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(testing.TB) store.Store) {
 		test func(*testing.T, store.Store)
 	}{
 		{"records", testRecords},
+		{"records by mail", testByMail},
 		{"record of two thousand values", testManyValues},
 		{"links", testLinks},
 		{"credentials", testCredentials},

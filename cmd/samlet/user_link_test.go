@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/internal/peer"
+	"github.com/samlet-id/samlet/store"
+)
+
+// byPartner signs pat in at the demo's partner, for one of its applications.
+func byPartner(t *testing.T, world *demo, b *peer.Browser, at string) *peer.Page {
+	t.Helper()
+	b.Walk(at, peer.Fill{"identifier": "pat@partner.test"})
+	return b.Continue(peer.Fill{"identifier": "pat", "password": demoPassword})
+}
+
+// command runs one command line beside the running server.
+func command(t *testing.T, world *demo, want int, args ...string) string {
+	t.Helper()
+	var out strings.Builder
+	if code := run(t.Context(), append(args, "--config", world.samlet.path), nil, &out, &out); code != want {
+		t.Errorf("%v: got %d, want %d\n%s", args, code, want, &out)
+	}
+	return out.String()
+}
+
+// TestLinksAreUndone shows, removes and makes links by the command line: a
+// session that came by a link ends with it, and from then on the subject is
+// whoever it is linked to.
+func TestLinksAreUndone(t *testing.T) {
+	t.Parallel()
+	world := startWorld(t)
+	b := peer.NewBrowser(t)
+	wantWords(t, byPartner(t, world, b, world.Apps[0]+"/app/signin"), "pat@partner.test")
+	pat := onlyLinked(t, world)
+	link := pat.Links[0]
+
+	var shown userRow
+	if err := json.Unmarshal([]byte(command(t, world, exitGood, "user", "show", pat.ID, "--json")), &shown); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(pat, shown); diff != "" {
+		t.Errorf("user show (-list +show):\n%s", diff)
+	}
+	if out := command(t, world, exitGood, "user", "show", pat.ID); !strings.Contains(out, "link      partner: "+link.Subject+" at "+link.Issuer) {
+		t.Errorf("user show says\n%s", out)
+	}
+	if out := command(t, world, exitFailed, "user", "link", "alice", "--connection", "partner", "--subject", link.Subject); !strings.Contains(out, pat.ID) {
+		t.Errorf("linking somebody else's subject says\n%s", out)
+	}
+	command(t, world, exitFailed, "user", "unlink", pat.ID, "--connection", "partner", "--subject", "nobody")
+	command(t, world, exitFailed, "user", "unlink", "alice", "--connection", "partner")
+	command(t, world, exitFailed, "user", "link", "alice", "--connection", "nowhere", "--subject", "x")
+	command(t, world, exitUsage, "user", "link", "alice", "--connection", "partner")
+
+	// The demo's applications can only be told through a browser.
+	out := command(t, world, exitWarnings, "user", "unlink", pat.ID, "--connection", "partner")
+	if !strings.Contains(out, "Removed 1 link") || !strings.Contains(out, "Ended 1 session") {
+		t.Errorf("user unlink says\n%s", out)
+	}
+	command(t, world, exitGood, "user", "link", "alice", "--connection", "partner", "--subject", link.Subject)
+	wantWords(t, byPartner(t, world, b, world.Apps[0]+"/app/signin"), "alice@samlet.test")
+
+	var trail []identity.EventType
+	err := world.samlet.store.View(t.Context(), func(tx *store.Tx) error {
+		events, err := tx.Events.List(t.Context(), identity.RecordID(pat.ID), 100)
+		for _, e := range slices.Backward(events) {
+			if e.Type == identity.EventLinkCreated || e.Type == identity.EventLinkRemoved || e.Type == identity.EventLogout {
+				trail = append(trail, e.Type)
+			}
+		}
+		return err
+	})
+	if diff := cmp.Diff([]identity.EventType{identity.EventLinkCreated, identity.EventLinkRemoved, identity.EventLogout}, trail); err != nil || diff != "" {
+		t.Errorf("audit trail: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestTakeover is one case more of the corpus in broker, which takes a browser:
+// link during a foreign session. Pat signs in where alice is, and becomes nobody
+// but pat.
+func TestTakeover(t *testing.T) {
+	t.Parallel()
+	world := startWorld(t)
+	b := peer.NewBrowser(t)
+	b.Walk(world.Apps[0]+"/app/signin", peer.Fill{"identifier": "alice", "password": demoPassword})
+	page := byPartner(t, world, b, world.Samlet+"/test/signin?force=1")
+	wantWords(t, page, "pat@partner.test")
+	if strings.Contains(page.Text(), "alice") {
+		t.Errorf("pat is told to be alice, too:\n%s", page.Text())
+	}
+	if pat := onlyLinked(t, world); len(pat.Logins) > 0 {
+		t.Errorf("pat was linked to %+v", pat)
+	}
+}
