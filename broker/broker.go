@@ -68,6 +68,7 @@ type Broker struct {
 type upstream struct {
 	Upstream
 	mapping Mapping
+	out     SignsOut // nil: its Connector speaks of no logout
 }
 
 // New checks cfg and returns its Broker. All faults are reported together: two
@@ -137,7 +138,8 @@ func (b *Broker) add(u Upstream, cat *identity.Catalogue, issuers map[identity.E
 	u.Issuer = u.Connector.Issuer()
 	issuers[u.Issuer] = u.ID
 	b.byID[u.ID] = len(b.upstreams)
-	b.upstreams = append(b.upstreams, upstream{Upstream: u, mapping: mapping})
+	out, _ := u.Connector.(SignsOut) // what a connector can do never changes
+	b.upstreams = append(b.upstreams, upstream{Upstream: u, mapping: mapping, out: out})
 	if !u.Disabled {
 		b.choices = append(b.choices, u.Connection)
 	}

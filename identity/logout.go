@@ -2,13 +2,15 @@ package identity
 
 import "time"
 
-// Logout is a relying party's wish that sessions end (SAML Core 3.7.1). It
-// names them as that relying party knows them, and can name no other.
+// Logout is the wish of a relying party, or of an upstream, that sessions end
+// (SAML Core 3.7.1). It names them as whoever asks knows them, and can name no
+// other.
 type Logout struct {
 	RelyingParty RelyingPartyID
-	Audience     EntityID    // the relying party, by its protocol name
-	Principal    Principal   // the NameID, as it was received
-	Indexes      []SessionID // SessionIndex; none means every session of the principal there
+	Connection   ConnectionID // in place of RelyingParty: the upstream that asks
+	Audience     EntityID     // whom the NameID is for by its protocol name: the relying party, or ourselves at the upstream
+	Principal    Principal    // the NameID, as it was received
+	Indexes      []SessionID  // SessionIndex; none means every session of the principal there
 	// Message names the message for ever, and Expires is when it stops
 	// counting: until then it ends sessions once.
 	Message string
@@ -58,3 +60,10 @@ const (
 	LogoutByUser  LogoutReason = "urn:oasis:names:tc:SAML:2.0:logout:user"
 	LogoutByAdmin LogoutReason = "urn:oasis:names:tc:SAML:2.0:logout:admin"
 )
+
+// UpstreamSession is what an upstream knows of a session that came from it.
+type UpstreamSession struct {
+	Connection ConnectionID
+	Principal  Principal // as its assertion named the person
+	Index      SessionID // its SessionIndex, if it gave one
+}

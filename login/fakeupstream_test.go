@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"sync"
@@ -23,6 +24,29 @@ type upstream struct {
 	notAfter    time.Time           // of every session; zero for no bound
 	fail        error
 	asked       []identity.AuthnRequest
+	reach       identity.Reach // of a session that ended
+	refuses     error          // to Tell
+	told        []identity.UpstreamSession
+}
+
+func (u *upstream) Reach(identity.UpstreamSession) identity.Reach { return u.reach }
+
+func (u *upstream) Tell(_ context.Context, s identity.UpstreamSession, _ identity.LogoutReason) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.told = append(u.told, s)
+	return u.refuses
+}
+
+func (u *upstream) Lead(_ context.Context, s identity.UpstreamSession, _ identity.LogoutReason) (binding.Message, string, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.told = append(u.told, s)
+	return binding.Message{URL: "https://" + string(s.Connection) + ".example.test/slo"}, "_up", nil
+}
+
+func (u *upstream) AnswerLogout(_ context.Context, id identity.ConnectionID, state []byte, complete bool) (binding.Message, error) {
+	return binding.Message{URL: fmt.Sprintf("https://%s.example.test/answer?state=%s&complete=%t", id, state, complete)}, nil
 }
 
 func (u *upstream) Connections() []identity.Connection {

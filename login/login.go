@@ -35,6 +35,19 @@ type Upstream interface {
 	// record of ours: Principal is (our entityID, RecordID), Session is the
 	// upstream's own, NotAfter the upstream's bound.
 	Finish(ctx context.Context, id identity.ConnectionID, state []byte, in binding.Received) (identity.Assertion, error)
+
+	// Reach says how the upstream of s can be told that the session ended.
+	Reach(s identity.UpstreamSession) identity.Reach
+	// Tell tells it directly, and returns nil once it has confirmed. It gives up
+	// when ctx ends.
+	Tell(ctx context.Context, s identity.UpstreamSession, why identity.LogoutReason) error
+	// Lead returns the message that tells it through the browser, and the ID by
+	// which UpstreamLogoutAnswered will know its answer.
+	Lead(ctx context.Context, s identity.UpstreamSession, why identity.LogoutReason) (msg binding.Message, id string, err error)
+	// AnswerLogout returns the message by which the browser takes the answer to
+	// the upstream that asked. State is that of identity.Logout; complete says
+	// that everybody who took part has confirmed.
+	AnswerLogout(ctx context.Context, id identity.ConnectionID, state []byte, complete bool) (binding.Message, error)
 }
 
 // Config is what an Authenticator is made of. Fields without a default are

@@ -85,7 +85,7 @@ func (a *Authenticator) Logout(ctx context.Context, l identity.Logout) (redirect
 		return "", err
 	}
 	walk := a.newWalk(parts, identity.LogoutByUser)
-	walk.Asker, walk.State = l.RelyingParty, l.State
+	walk.Asker, walk.AskerConnection, walk.State = l.RelyingParty, l.Connection, l.State
 	if len(parts) == 0 && l.State != nil {
 		return "", nil
 	}
@@ -98,7 +98,7 @@ func (a *Authenticator) Logout(ctx context.Context, l identity.Logout) (redirect
 	return a.progressPath(walk.id), nil
 }
 
-// LogoutDirectly is Logout for a relying party that asks without a browser: the
+// LogoutDirectly is Logout for somebody who asks without a browser: the
 // others are told without one, too, and complete says whether all confirmed.
 func (a *Authenticator) LogoutDirectly(ctx context.Context, l identity.Logout) (complete bool, err error) {
 	parts, err := a.endKnown(ctx, l)
@@ -112,9 +112,10 @@ func (a *Authenticator) LogoutDirectly(ctx context.Context, l identity.Logout) (
 	return walk.complete(), nil
 }
 
-// Told is what became of telling one relying party of a logout.
+// Told is what became of telling one relying party, or one upstream, of a logout.
 type Told struct {
 	RelyingParty identity.RelyingPartyID
+	Connection   identity.ConnectionID `json:",omitempty"` // in place of RelyingParty
 	State        identity.LogoutState
 	Code         identity.Code // why it failed
 }
@@ -146,7 +147,7 @@ func (a *Authenticator) Revoke(ctx context.Context, ids ...identity.SessionID) (
 	}
 	told := make([]Told, len(walk.Parts))
 	for i, p := range walk.Parts {
-		told[i] = Told{RelyingParty: p.Participant.RelyingParty, State: p.State, Code: p.Code}
+		told[i] = Told{RelyingParty: p.Participant.RelyingParty, Connection: p.Connection, State: p.State, Code: p.Code}
 	}
 	return told, nil
 }
@@ -183,20 +184,24 @@ func (a *Authenticator) endKnown(ctx context.Context, l identity.Logout) ([]part
 		if err := a.consume(ctx, tx, l); err != nil {
 			return err
 		}
-		known, err := tx.Sessions.Known(ctx, l.RelyingParty, l.Principal.Subject)
+		known, err := known(ctx, tx, l)
 		if err != nil {
 			return fmt.Errorf("finding the sessions of a logout: %w", err)
+		}
+		about := identity.Event{RelyingParty: l.RelyingParty}
+		if l.Connection != "" {
+			about.Detail = "upstream"
 		}
 		for _, p := range known {
 			if !names(l, p) {
 				continue
 			}
-			more, err := a.endSession(ctx, tx, p.Session, identity.Event{RelyingParty: l.RelyingParty})
+			more, err := a.endSession(ctx, tx, p.Session, about)
 			if err != nil {
 				return err
 			}
 			found = true
-			parts = append(parts, others(more, l.RelyingParty)...)
+			parts = append(parts, others(more, l)...)
 		}
 		return nil
 	})
@@ -206,8 +211,8 @@ func (a *Authenticator) endKnown(ctx context.Context, l identity.Logout) ([]part
 	if !found {
 		return nil, &identity.Error{
 			Kind: identity.KindNotFound, Code: "logout.unknown", Who: identity.WhoVendor,
-			Msg:      "There is no session here of the person that the application wants to sign out.",
-			Expected: "a NameID and a SessionIndex of an assertion that the application was sent (SAML Core 3.3.4)",
+			Msg:      "There is no session here of the person who is to be signed out.",
+			Expected: "a NameID and a SessionIndex of an assertion between the two of us (SAML Core 3.3.4)",
 		}
 	}
 	return parts, nil
@@ -219,13 +224,32 @@ func (a *Authenticator) consume(ctx context.Context, tx *store.Tx, l identity.Lo
 	if identity.KindOf(err) == identity.KindExists && err != nil {
 		return &identity.Error{
 			Kind: identity.KindReplayed, Code: "logout.replay", Who: identity.WhoVendor, Err: err,
-			Msg: "The application's request to sign out was carried out already.", Expected: "a message that was not used before",
+			Msg: "This request to sign out was carried out already.", Expected: "a message that was not used before",
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("consuming the message of a logout: %w", err)
 	}
 	return nil
+}
+
+// known lists what whoever asks for l knows of sessions by that subject. An
+// upstream knows those that came by its own connection.
+func known(ctx context.Context, tx *store.Tx, l identity.Logout) ([]identity.Participant, error) {
+	if l.Connection == "" {
+		return tx.Sessions.Known(ctx, l.RelyingParty, l.Principal.Subject)
+	}
+	sessions, err := tx.Sessions.FromUpstream(ctx, l.Principal.Issuer, l.Principal.Subject)
+	if err != nil {
+		return nil, err
+	}
+	var list []identity.Participant
+	for _, s := range sessions {
+		if s.Connection == l.Connection {
+			list = append(list, identity.Participant{Session: s.ID, Audience: l.Audience, Principal: s.Upstream, Index: s.UpstreamIx})
+		}
+	}
+	return list, nil
 }
 
 // names reports whether l names the session of p: the NameID has to match
@@ -263,7 +287,8 @@ func nameIDOf(n identity.Principal, p identity.Participant) identity.Principal {
 	return n
 }
 
-// endSession deletes a session and returns who took part in it. What about says
+// endSession deletes a session and returns who took part in it, the upstream that
+// it came from last. What about says
 // of its end goes into the audit trail. A session that is gone already has no
 // part in anything.
 func (a *Authenticator) endSession(ctx context.Context, tx *store.Tx, id identity.SessionID, about identity.Event) ([]part, error) {
@@ -290,14 +315,20 @@ func (a *Authenticator) endSession(ctx context.Context, tx *store.Tx, id identit
 	for i, p := range joined {
 		parts[i] = part{Participant: p, Record: s.Record}
 	}
+	if s.Connection != "" && s.Connection != identity.LocalConnection {
+		parts = append(parts, part{
+			Participant: identity.Participant{Session: s.ID, Principal: s.Upstream, Index: s.UpstreamIx},
+			Record:      s.Record, Connection: s.Connection,
+		})
+	}
 	return parts, nil
 }
 
 // others leaves out whoever asked: its own session it has ended itself.
-func others(parts []part, asker identity.RelyingPartyID) []part {
+func others(parts []part, l identity.Logout) []part {
 	var rest []part
 	for _, p := range parts {
-		if p.Participant.RelyingParty != asker {
+		if p.Participant.RelyingParty != l.RelyingParty || p.Connection != l.Connection {
 			rest = append(rest, p)
 		}
 	}

@@ -41,9 +41,11 @@ const (
 	walkLife = 10 * time.Minute
 )
 
-// part is one relying party that took part in a session that ended.
+// part is one relying party that took part in a session that ended, or the
+// upstream that the session came from.
 type part struct {
 	Participant identity.Participant
+	Connection  identity.ConnectionID `json:",omitempty"` // the upstream's; there is no RelyingParty then
 	Record      identity.RecordID
 	Reach       identity.Reach
 	State       identity.LogoutState
@@ -51,17 +53,29 @@ type part struct {
 	// The message that tells it through the browser, if it is told so.
 	URL  string     `json:",omitempty"`
 	Form url.Values `json:",omitempty"`
+	Led  bool       `json:",omitempty"` // an upstream's: the browser was sent there
 }
+
+// upstream is what the upstream of p knows of the session.
+func (p *part) upstream() identity.UpstreamSession {
+	return identity.UpstreamSession{Connection: p.Connection, Principal: p.Participant.Principal, Index: p.Participant.Index}
+}
+
+// last reports whether the browser goes to p itself once everybody else has been
+// told. An upstream knows its own session by a cookie, which no frame of another
+// site's page brings: told in a frame, it would confirm and end nothing.
+func (p *part) last() bool { return p.Connection != "" && p.URL != "" }
 
 // walk is a logout that goes round those who took part: the payload of a ticket.
 // Each is told on its own, so that one who is dead or mute costs the others
-// nothing. The upstream that a person came from is one more to tell, once it can
-// be.
+// nothing. The upstream that a person came from is one more to tell.
 type walk struct {
 	Deadline time.Time
-	Asker    identity.RelyingPartyID `json:",omitempty"` // empty: the person, or the operator
-	State    []byte                  `json:",omitempty"` // what the asker's protocol wants back; nil: nobody waits
-	Parts    []part
+	Asker    identity.RelyingPartyID `json:",omitempty"` // with AskerConnection, empty: the person, or the operator
+	// AskerConnection is the upstream that asked.
+	AskerConnection identity.ConnectionID `json:",omitempty"`
+	State           []byte                `json:",omitempty"` // what the asker's protocol wants back; nil: nobody waits
+	Parts           []part
 
 	id     string
 	reason identity.LogoutReason
@@ -74,6 +88,17 @@ func (a *Authenticator) newWalk(parts []part, why identity.LogoutReason) *walk {
 func (w *walk) pending() bool {
 	for _, p := range w.Parts {
 		if p.State == identity.LogoutPending {
+			return true
+		}
+	}
+	return false
+}
+
+// waits reports whether anybody has yet to be told, or to answer, before the
+// browser goes on.
+func (w *walk) waits() bool {
+	for i := range w.Parts {
+		if p := &w.Parts[i]; p.State == identity.LogoutPending && !p.last() {
 			return true
 		}
 	}
@@ -108,26 +133,49 @@ type outcome struct {
 // them.
 func (a *Authenticator) call(ctx context.Context, w *walk) (outcomes chan outcome, n int) {
 	outcomes = make(chan outcome, len(w.Parts)) // nobody who tells waits for a reader
-	below := a.downstream()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.LogoutTimeout)
 	var calls sync.WaitGroup
 	for i := range w.Parts {
 		p := &w.Parts[i]
-		if below != nil {
-			p.Reach = below.Reach(ctx, p.Participant)
-		}
+		p.Reach = a.reachOf(ctx, p)
 		if !p.Reach.Direct {
 			continue
 		}
 		n++
-		told := p.Participant
-		calls.Go(func() { outcomes <- outcome{i, below.Tell(ctx, told, w.reason)} })
+		told := *p
+		calls.Go(func() { outcomes <- outcome{i, a.tellPart(ctx, &told, w.reason)} })
 	}
 	a.background.Go(func() {
 		calls.Wait()
 		cancel()
 	})
 	return outcomes, n
+}
+
+// reachOf says how p can be told.
+func (a *Authenticator) reachOf(ctx context.Context, p *part) identity.Reach {
+	below := a.downstream()
+	switch {
+	case p.Connection != "" && a.cfg.Upstream != nil && p.Participant.Principal.Subject != "":
+		return a.cfg.Upstream.Reach(p.upstream())
+	case p.Connection == "" && below != nil:
+		return below.Reach(ctx, p.Participant)
+	}
+	return identity.Reach{}
+}
+
+func (a *Authenticator) tellPart(ctx context.Context, p *part, why identity.LogoutReason) error {
+	if p.Connection != "" {
+		return a.cfg.Upstream.Tell(ctx, p.upstream(), why)
+	}
+	return a.downstream().Tell(ctx, p.Participant, why)
+}
+
+func (a *Authenticator) leadTo(ctx context.Context, p *part, why identity.LogoutReason) (binding.Message, string, error) {
+	if p.Connection != "" {
+		return a.cfg.Upstream.Lead(ctx, p.upstream(), why)
+	}
+	return a.downstream().Lead(ctx, p.Participant, why)
 }
 
 // settle notes what came of telling one part.
@@ -145,6 +193,7 @@ func (a *Authenticator) warn(ctx context.Context, p part, err error) {
 	}
 	a.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "a relying party did not confirm a logout",
 		slog.String("request_id", web.RequestID(ctx)), slog.String("relying_party", string(p.Participant.RelyingParty)),
+		slog.String("connection", string(p.Connection)),
 		slog.String("code", string(identity.CodeOf(err))), slog.String("err", err.Error()))
 }
 
@@ -213,7 +262,7 @@ func (a *Authenticator) lead(ctx context.Context, w *walk) map[string]int {
 		case !p.Reach.Browser, p.Reach.Direct && p.State != identity.LogoutFailed:
 			continue
 		}
-		msg, id, err := a.downstream().Lead(ctx, p.Participant, w.reason)
+		msg, id, err := a.leadTo(ctx, p, w.reason)
 		if err != nil {
 			p.settle(err)
 			a.warn(ctx, *p, err)
@@ -274,7 +323,7 @@ func (a *Authenticator) recordTold(ctx context.Context, tx *store.Tx, parts ...p
 		}
 		events = append(events, identity.Event{
 			At: a.now(), Type: identity.EventLogoutTold, RequestID: web.RequestID(ctx), Record: p.Record,
-			Session: p.Participant.Session, RelyingParty: p.Participant.RelyingParty, Code: p.Code, Detail: p.State.String(),
+			Session: p.Participant.Session, RelyingParty: p.Participant.RelyingParty, Connection: p.Connection, Code: p.Code, Detail: p.State.String(),
 		})
 	}
 	if err := tx.Events.Append(ctx, events...); err != nil {
@@ -334,48 +383,4 @@ func decodeWalk(id string, raw store.Ticket) (*walk, error) {
 		return nil, fmt.Errorf("decoding a logout: %w", err)
 	}
 	return w, nil
-}
-
-// LogoutAnswered takes the answer of a relying party to the message of that ID,
-// once: why says what is wrong with it, or is nil where the relying party
-// confirms that its session ended. The caller has proved who sent it. It returns
-// the path of ours where the logout is watched. An answer that nobody awaits, or
-// another's, is an identity.Error.
-func (a *Authenticator) LogoutAnswered(ctx context.Context, message string, rp identity.RelyingPartyID, why error) (string, error) {
-	path := ""
-	var p part
-	err := a.cfg.Store.Update(ctx, func(tx *store.Tx) error {
-		t, err := tx.Tickets.Take(ctx, store.PurposeTold, message, a.now())
-		if identity.KindOf(err) == identity.KindNotFound && err != nil {
-			return errUnawaited(message, err)
-		}
-		if err != nil {
-			return fmt.Errorf("reading what an answer is to: %w", err)
-		}
-		var s sent
-		if err := json.Unmarshal(t.Payload, &s); err != nil {
-			return fmt.Errorf("decoding what an answer is to: %w", err)
-		}
-		path = a.progressPath(s.Walk)
-		return a.change(ctx, tx, s.Walk, func(w *walk) ([]part, error) {
-			if w.Parts[s.At].Participant.RelyingParty != rp {
-				return nil, errUnawaited(message, nil)
-			}
-			w.Parts[s.At].settle(why)
-			p = w.Parts[s.At]
-			return []part{p}, nil
-		})
-	})
-	if err != nil {
-		return "", err
-	}
-	a.warn(ctx, p, why)
-	return path, nil
-}
-
-func errUnawaited(message string, err error) *identity.Error {
-	return &identity.Error{
-		Kind: identity.KindInvalid, Code: "logout.unawaited", Who: identity.WhoVendor, Err: err,
-		Msg: "The application answers a request to sign out that it was not sent, or has answered it already.", Seen: message,
-	}
 }

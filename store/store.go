@@ -149,6 +149,10 @@ type Sessions interface {
 	// OfRecord lists a record's sessions, newest first, those that are over
 	// and not yet swept included.
 	OfRecord(ctx context.Context, id identity.RecordID) ([]identity.Session, error)
+	// FromUpstream lists the sessions of the principal whom an upstream knows by
+	// that subject, whatever its format, in ID order, those that are over and not
+	// yet swept included.
+	FromUpstream(ctx context.Context, issuer identity.EntityID, subject string) ([]identity.Session, error)
 }
 
 // Purpose says what a ticket is for; IDs of different purposes never meet.

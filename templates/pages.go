@@ -127,8 +127,9 @@ type SignOut struct {
 
 // LogoutRow says how far one application is in signing the person out.
 type LogoutRow struct {
-	Name  string // as the operator named it; not translated
-	State identity.LogoutState
+	Name     string // as the operator named it; not translated
+	State    identity.LogoutState
+	Upstream bool // it is no application: the person signed in there
 }
 
 // LogoutFrame takes the message for one application to it.
@@ -160,7 +161,18 @@ type SignedOut struct {
 
 // Everywhere reports whether every application has signed the person out.
 func (p SignedOut) Everywhere() bool {
-	return !slices.ContainsFunc(p.Applications, func(r LogoutRow) bool { return r.State != identity.LogoutDone })
+	return !slices.ContainsFunc(p.Applications, func(r LogoutRow) bool { return !r.Upstream && r.State != identity.LogoutDone })
+}
+
+// StillAt names the upstreams at which the person has not been signed out.
+func (p SignedOut) StillAt() []string {
+	var names []string
+	for _, r := range p.Applications {
+		if r.Upstream && r.State != identity.LogoutDone {
+			names = append(names, r.Name)
+		}
+	}
+	return names
 }
 
 // Onward carries a message onwards at the press of a button: with GET, or by a

@@ -65,6 +65,12 @@ func (c *Connector) principal(subject *xmlsec.Element) (identity.Principal, erro
 	if id == nil {
 		return p, nil
 	}
+	return c.nameID(id)
+}
+
+// nameID reads a NameID of this IdP (SAML Core 2.2.2).
+func (c *Connector) nameID(id *xmlsec.Element) (identity.Principal, error) {
+	p := identity.Principal{Issuer: c.issuer}
 	text, err := id.Text()
 	if err != nil {
 		return p, unreadable(err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -24,7 +25,9 @@ const DefaultSkew = 3 * time.Minute
 type Config struct {
 	EntityID identity.EntityID // ours, as this IdP is to know us
 	ACS      string            // our AssertionConsumerService URL for this connection
-	SLO      string            // our SingleLogoutService URL, for HTTP-Redirect; empty: we are told of no logout
+	SLO      string            // our SingleLogoutService URL, for HTTP-Redirect and HTTP-POST; empty: we are told of no logout
+	SLOSOAP  string            // the same for SOAP; empty: there is none
+	HTTP     *http.Client      // calls the upstream by SOAP; nil: nobody does
 	IDP      *metadata.Entity  // the upstream; its keys are the only ones believed
 	Keys     *certs.Ring       // ours
 	Store    store.Store       // remembers consumed assertions
@@ -70,7 +73,10 @@ type Connector struct {
 	decrypters  []crypto.Decrypter
 }
 
-var _ broker.Connector = (*Connector)(nil)
+var (
+	_ broker.Connector = (*Connector)(nil)
+	_ broker.SignsOut  = (*Connector)(nil)
+)
 
 // New checks cfg and returns its Connector. An IdP without a signing key or
 // without a SingleSignOnService by Redirect or POST is refused: nothing that the

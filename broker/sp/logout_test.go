@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/crewjam/saml"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/samlet-id/samlet/binding"
@@ -62,7 +63,8 @@ func TestLogoutMessages(t *testing.T) {
 			t.Errorf("no %s in %s", part, msg.XML)
 		}
 	}
-	if m, err = c.AnswerLogout(sp.LogoutMessage{ID: "_asked", RelayState: "theirs"}); err != nil {
+	state := []byte(`{"in_response_to":"_asked","binding":"` + identity.BindingRedirect + `","relay_state":"theirs"}`)
+	if m, err = c.AnswerLogout(t.Context(), state, true); err != nil {
 		t.Fatal(err)
 	}
 	msg = inRedirect(t, m, idpSLO+"/answer", binding.ParamResponse)
@@ -92,7 +94,8 @@ func TestAttackUpstreamLogoutForgery(t *testing.T) {
 	others := certs.Key{ID: "others", Use: certs.Signing, State: certs.Active, Signer: k.other.signer}
 	edit := func(from, to string) string { return strings.Replace(request, from, to, 1) }
 	asked := sp.LogoutMessage{
-		Request: true, ID: "_lr", RelayState: "r", Indexes: []identity.SessionID{"_session"},
+		Request: true, ID: "_lr", RelayState: "r", Indexes: []identity.SessionID{"_session"}, Issued: noon,
+		State:     []byte(`{"in_response_to":"_lr","binding":"` + identity.BindingRedirect + `","relay_state":"r"}`),
 		Principal: identity.Principal{Issuer: idpID, Subject: "ada.example", Format: identity.FormatPersistent},
 	}
 	for _, tc := range []struct {
@@ -102,8 +105,8 @@ func TestAttackUpstreamLogoutForgery(t *testing.T) {
 		code             identity.Code
 	}{
 		{"request", binding.ParamRequest, request, &theirs, asked, ""},
-		{"answer", binding.ParamResponse, response, &theirs, sp.LogoutMessage{ID: "_ls", RelayState: "r", Complete: true}, ""},
-		{"partial", binding.ParamResponse, strings.Replace(response, `status:Success"/>`, `status:Success"><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:PartialLogout"/></samlp:StatusCode>`, 1), &theirs, sp.LogoutMessage{ID: "_ls", RelayState: "r"}, ""},
+		{"answer", binding.ParamResponse, response, &theirs, sp.LogoutMessage{ID: "_ls", RelayState: "r", Issued: noon, InResponseTo: "_q", Status: saml.StatusSuccess, Complete: true}, ""},
+		{"partial", binding.ParamResponse, strings.Replace(response, `status:Success"/>`, `status:Success"><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:PartialLogout"/></samlp:StatusCode>`, 1), &theirs, sp.LogoutMessage{ID: "_ls", RelayState: "r", Issued: noon, InResponseTo: "_q", Status: saml.StatusSuccess + " " + saml.StatusPartialLogout}, ""},
 		{"unsigned", binding.ParamRequest, request, nil, sp.LogoutMessage{}, "up.unsigned"},
 		{"another's key", binding.ParamRequest, request, &others, sp.LogoutMessage{}, "up.signature"},
 		{"another upstream", binding.ParamRequest, edit(">"+idpID+"<", ">"+otherID+"<"), &others, sp.LogoutMessage{}, "up.issuer"},

@@ -14,7 +14,10 @@ func (c *Connector) Metadata() ([]byte, error) {
 	signing := c.cfg.Keys.Signing()
 	var logout []metadata.Endpoint
 	if c.cfg.SLO != "" {
-		logout = []metadata.Endpoint{{Binding: identity.BindingRedirect, Location: c.cfg.SLO}}
+		logout = []metadata.Endpoint{{Binding: identity.BindingRedirect, Location: c.cfg.SLO}, {Binding: identity.BindingPOST, Location: c.cfg.SLO}}
+	}
+	if c.cfg.SLOSOAP != "" {
+		logout = append(logout, metadata.Endpoint{Binding: identity.BindingSOAP, Location: c.cfg.SLOSOAP})
 	}
 	doc, err := metadata.WriteSP(metadata.SPConfig{
 		EntityID: c.cfg.EntityID,

@@ -82,11 +82,14 @@ func (a *app) Mount(mux *http.ServeMux) {
 	mux.Handle("POST "+a.path+"/acs", a.web.Handle(a.assertionConsumerService))
 	mux.Handle("GET "+a.path+"/signout", a.web.Handle(a.signOut))
 	mux.Handle("GET "+a.path+"/slo", a.web.Handle(a.singleLogoutService))
+	mux.Handle("POST "+a.path+"/slo", a.web.Handle(a.singleLogoutService))
 	mux.Handle("GET "+a.path+"/metadata", a.web.Handle(a.metadata))
 }
 
 // CrossSitePosts are the patterns that take forms from other sites.
-func (a *app) CrossSitePosts() []string { return []string{"POST " + a.path + "/acs"} }
+func (a *app) CrossSitePosts() []string {
+	return []string{"POST " + a.path + "/acs", "POST " + a.path + "/slo"}
+}
 
 // appResult is what the application was told.
 type appResult struct {

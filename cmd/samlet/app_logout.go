@@ -72,7 +72,7 @@ func (a *app) singleLogoutService(w http.ResponseWriter, r *http.Request) error 
 			return err
 		}
 	}
-	msg, err := a.connector.AnswerLogout(m)
+	msg, err := a.connector.AnswerLogout(r.Context(), m.State, true)
 	if err != nil {
 		return err
 	}

@@ -20,8 +20,8 @@ func TestPublishedEndpointsAreServed(t *testing.T) {
 		"/saml/metadata": {
 			"ArtifactResolutionService SOAP", "SingleLogoutService HTTP-Redirect", "SingleLogoutService HTTP-POST", "SingleLogoutService SOAP",
 			"SingleSignOnService HTTP-Redirect", "SingleSignOnService HTTP-POST"},
-		"/saml/sp/partner/metadata": {"AssertionConsumerService HTTP-POST"},
-		"/test/metadata":            {"SingleLogoutService HTTP-Redirect", "AssertionConsumerService HTTP-POST"},
+		"/saml/sp/partner/metadata": {"SingleLogoutService HTTP-Redirect", "SingleLogoutService HTTP-POST", "SingleLogoutService SOAP", "AssertionConsumerService HTTP-POST"},
+		"/test/metadata":            {"SingleLogoutService HTTP-Redirect", "SingleLogoutService HTTP-POST", "AssertionConsumerService HTTP-POST"},
 	} {
 		status, body := call(t, http.MethodGet, world.Samlet+path, "")
 		doc := etree.NewDocument()

@@ -235,10 +235,14 @@ func report(cmd *cobra.Command, told []login.Told) error {
 		if t.State != identity.LogoutDone {
 			left++
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "  %-24s %s\n", t.RelyingParty, what)
+		who := string(t.RelyingParty)
+		if t.Connection != "" {
+			who = "connection " + string(t.Connection)
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "  %-24s %s\n", who, what)
 	}
 	if left > 0 {
-		return warnings{count(left, "application", "applications") + " may still know the person, until the session there ends"}
+		return warnings{count(left, "application or partner", "applications or partners") + " may still know the person, until the session there ends"}
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ var (
 	_ login.Downstream        = (*idp.Provider)(nil)
 	_ login.Method            = (*password.Method)(nil)
 	_ broker.Connector        = (*sp.Connector)(nil)
+	_ broker.SignsOut         = (*sp.Connector)(nil)
 )
 
 // Our paths for the service provider role, below the base URL.
@@ -56,6 +57,7 @@ type shared struct {
 type house struct {
 	snapshot   *snapshot
 	outbound   *http.Client // calls to peers
+	log        *slog.Logger
 	now        func() time.Time
 	idp        *idp.Provider
 	login      *login.Authenticator
@@ -75,7 +77,7 @@ func build(snap *snapshot, sh *shared) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &house{snapshot: snap, outbound: newOutbound(cfg), now: sh.now, connectors: map[identity.ConnectionID]*sp.Connector{}}
+	h := &house{snapshot: snap, outbound: newOutbound(cfg), log: sh.log, now: sh.now, connectors: map[identity.ConnectionID]*sp.Connector{}}
 	upstream, err := h.buildBroker(sh)
 	if err != nil {
 		return nil, err
@@ -134,6 +136,9 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 		connector, err := sp.New(sp.Config{
 			EntityID:               identity.EntityID(cfg.Server.BaseURL + pathSPMetadata + string(c.ID) + "/metadata"),
 			ACS:                    cfg.Server.BaseURL + pathACS + string(c.ID),
+			SLO:                    cfg.Server.BaseURL + pathSPMetadata + string(c.ID) + pathSPLogout,
+			SLOSOAP:                cfg.Server.BaseURL + pathSPMetadata + string(c.ID) + pathSPLogoutSOAP,
+			HTTP:                   h.outbound,
 			IDP:                    c.Metadata,
 			Keys:                   h.snapshot.Keys,
 			Store:                  sh.store,
@@ -239,6 +244,7 @@ func (h *house) mountConnections(mux *http.ServeMux, site *web.Web) []string {
 			metadata.NewDocument(doc, 0).ServeHTTP(w, r)
 			return nil
 		}))
+		crossSite = append(crossSite, h.mountLogout(mux, site, id)...)
 	}
 	return crossSite
 }

@@ -172,3 +172,14 @@ SELECT id, record, class, also, methods, aal, instant, authorities, connection,
 FROM sessions WHERE record = $1 ORDER BY created DESC, id DESC`, id)
 	return out, err
 }
+
+// FromUpstream implements store.Sessions.
+func (s sessions) FromUpstream(ctx context.Context, issuer identity.EntityID, subject string) ([]identity.Session, error) {
+	var out []identity.Session
+	err := s.c.all(ctx, appendSession(&out), `
+SELECT id, record, class, also, methods, aal, instant, authorities, connection,
+	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
+	upstream_index, created, not_after
+FROM sessions WHERE upstream_subject = $1 AND upstream_issuer = $2 ORDER BY id`, subject, issuer)
+	return out, err
+}

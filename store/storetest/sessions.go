@@ -105,6 +105,26 @@ func testSessions(t *testing.T, s store.Store) {
 		}
 		return nil
 	})
+	view(t, s, func(tx *store.Tx) error {
+		for _, c := range []struct {
+			name, subject string
+			issuer        identity.EntityID
+			want          []identity.Session
+		}{
+			{"the principal's", first.Upstream.Subject, first.Upstream.Issuer, []identity.Session{first, other}},
+			{"another subject's", "nobody", first.Upstream.Issuer, nil},
+			{"the same subject's at another upstream", first.Upstream.Subject, "https://other.example.test/idp", nil},
+		} {
+			got, err := tx.Sessions.FromUpstream(ctx, c.issuer, c.subject)
+			if err != nil {
+				return err
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("FromUpstream %s (-want +got):\n%s", c.name, diff)
+			}
+		}
+		return nil
+	})
 	update(t, s, func(tx *store.Tx) error {
 		if err := tx.Sessions.Delete(ctx, "none"); err != nil {
 			return err

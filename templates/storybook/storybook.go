@@ -71,7 +71,7 @@ func usual() []Sample {
 		{Name: "signingout", Page: signingOut("Acme App", "Wiki", "Time sheets", "Canteen")},
 		{Name: "signedout", Page: templates.SignedOut{Applications: outcomes("Acme App", "Wiki"), Action: templates.Link{Label: "Sign in again", URL: "/login"}}},
 		{Name: "signedout-problem", Page: templates.SignedOut{
-			Applications: outcomes("Acme App", "Wiki", "Time sheets", "Canteen"),
+			Applications: append(outcomes("Acme App", "Wiki", "Time sheets", "Canteen"), templates.LogoutRow{Name: "Partner Ltd", State: identity.LogoutUnsupported, Upstream: true}),
 			Continue:     templates.Onward{To: "Acme Mail", URL: "https://mail.acme.test/slo", Form: url.Values{"SAMLResponse": {"PHNhbWxwOkxvZ291dFJlc3BvbnNlLz4="}}},
 		}},
 		{Name: "heard", Page: templates.Heard{}},
