@@ -35,9 +35,10 @@ type Config struct {
 	// RequireSignedAssertion refuses assertions that only the signature of the
 	// Response around them protects.
 	RequireSignedAssertion bool
-	// RequireSignedResponse refuses Responses that are not signed themselves,
-	// errors included, however well their assertion is (IIP-SP13).
-	RequireSignedResponse bool
+	// AllowUnsignedResponse makes do with the signature of the assertion. Without
+	// it Responses that are not signed themselves are refused, errors included,
+	// however well their assertion is (IIP-SP13).
+	AllowUnsignedResponse bool
 	// SignRequests says whether AuthnRequests are signed; Auto signs where the
 	// IdP's metadata says WantAuthnRequestsSigned.
 	SignRequests identity.Switch

@@ -209,11 +209,12 @@ func gcm(to party) *encryption {
 	}
 }
 
-// config is an ordinary connection to an IdP that signs with keys.
+// config is an ordinary connection to an IdP that signs with keys, and with
+// them the assertion at least.
 func config(t testing.TB, entityID identity.EntityID, keys ...crypto.PublicKey) sp.Config {
 	t.Helper()
 	return sp.Config{
-		EntityID: ourID, ACS: ourACS, Keys: ring(t), Store: openStore(t, sqlstore.Memory),
+		EntityID: ourID, ACS: ourACS, Keys: ring(t), Store: openStore(t, sqlstore.Memory), AllowUnsignedResponse: true,
 		IDP: &metadata.Entity{EntityID: entityID, IDP: &metadata.IDP{
 			Role: metadata.Role{Signing: keys},
 			SSO:  []metadata.Endpoint{{Binding: identity.BindingPOST, Location: "https://idp.partner.example.test/post"}, {Binding: identity.BindingRedirect, Location: "https://idp.partner.example.test/sso"}},

@@ -30,7 +30,7 @@ func TestRefusals(t *testing.T) {
 	invalid, expired := identity.KindInvalid, identity.KindExpired
 	runForms(t, []form{
 		{name: "Response signed, but a signed assertion required", sign: "response", cfg: func(c *sp.Config) { c.RequireSignedAssertion = true }, kind: invalid, code: "up.unsigned"},
-		{name: "assertion signed, but a signed Response required", cfg: func(c *sp.Config) { c.RequireSignedResponse = true }, kind: invalid, code: "up.unsigned"},
+		{name: "assertion signed, but a signed Response required", cfg: func(c *sp.Config) { c.AllowUnsignedResponse = false }, kind: invalid, code: "up.unsigned"},
 		{name: "encrypted to a key that is not ours", encrypt: stranger, kind: invalid, code: "up.encrypted"},
 		{name: "encrypted with CBC", encrypt: cbc, sign: "both", kind: invalid, code: "up.encrypted"},
 		{name: "encrypted with CBC outside a signed Response (padding oracle)", encrypt: cbc, cfg: allowCBC, kind: invalid, code: "up.encrypted"},

@@ -30,7 +30,7 @@ func (c *Connector) Finish(ctx context.Context, state []byte, in binding.Receive
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	if !signed && c.cfg.RequireSignedResponse {
+	if !signed && !c.cfg.AllowUnsignedResponse {
 		return identity.Assertion{}, c.unsigned(false)
 	}
 	if err := c.checkResponse(response, signed, p); err != nil {
@@ -241,10 +241,10 @@ func (c *Connector) unsigned(response bool) *identity.Error {
 		seen = "a signature on the Response alone"
 	}
 	switch {
-	case c.cfg.RequireSignedResponse && c.cfg.RequireSignedAssertion:
+	case !c.cfg.AllowUnsignedResponse && c.cfg.RequireSignedAssertion:
 		expected = "a signed Response with a signed Assertion"
-	case c.cfg.RequireSignedResponse:
-		expected = "a signed Response"
+	case !c.cfg.AllowUnsignedResponse:
+		expected = "a signed Response, unless the connection says require: {signed_response: false}"
 	case c.cfg.RequireSignedAssertion:
 		expected = "a signed Assertion"
 	}

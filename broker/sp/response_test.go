@@ -154,7 +154,7 @@ func TestLegitimateForms(t *testing.T) {
 			},
 		},
 		{name: "Response signed, assertion not", sign: "response"},
-		{name: "Response signed, as required", sign: "response", cfg: func(c *sp.Config) { c.RequireSignedResponse = true }},
+		{name: "Response signed, as required", sign: "response", cfg: func(c *sp.Config) { c.AllowUnsignedResponse = false }},
 		{name: "both signed and a signed assertion required", sign: "both", cfg: func(c *sp.Config) { c.RequireSignedAssertion = true }},
 		{name: "Advice", edits: []string{"</saml:Conditions>", `</saml:Conditions><saml:Advice><saml:AssertionIDRef>_other</saml:AssertionIDRef><x:hint xmlns:x="urn:x" x:strength="9">believe me</x:hint></saml:Advice>`}},
 		{name: "foreign attributes", edits: []string{"<saml:SubjectConfirmationData ", `<saml:SubjectConfirmationData xmlns:x="urn:x" x:a="b" `, "<saml:Attribute ", `<saml:Attribute xmlns:x="urn:x" x:a="b" `}},

@@ -212,7 +212,7 @@ type SPSessionConfig struct {
 type ConnectionConfig struct {
 	ID           string         `yaml:"id"`
 	Type         string         `yaml:"type"`   // local, saml
-	Preset       string         `yaml:"preset"` // generic
+	Preset       string         `yaml:"preset"` // generic, auth0, google
 	Name         string         `yaml:"name"`
 	Disabled     bool           `yaml:"disabled"`
 	EmailDomains []string       `yaml:"email_domains"`
@@ -225,8 +225,8 @@ type ConnectionConfig struct {
 
 // RequireConfig is what is demanded of an upstream, and what is not.
 type RequireConfig struct {
-	SignedAssertion bool `yaml:"signed_assertion"`
-	SignedResponse  bool `yaml:"signed_response"`
+	SignedAssertion bool  `yaml:"signed_assertion"`
+	SignedResponse  *bool `yaml:"signed_response"` // nil: true, unless the preset knows better
 	// WeakAlgorithms are accepted of this upstream although they are broken or
 	// ageing: sha1 in signatures, aes-cbc inside of a signed Response.
 	WeakAlgorithms []string `yaml:"weak_algorithms"`

@@ -182,7 +182,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 		case c.ID == string(identity.LocalConnection) && c.Type != "local":
 			d.faultAt(at+".id", "the id %q is kept for the connection of type local", identity.LocalConnection)
 		}
-		d.oneOf(at+".preset", c.Preset, "", "generic")
+		d.oneOf(at+".preset", c.Preset, "", "generic", "auth0", "google")
 		d.oneOf(at+".link.by", c.Link.By, "", "subject")
 		d.oneOf(at+".link.existing", c.Link.Existing, "", "never", "ask", "verified_email")
 		if c.Link.Existing == "verified_email" && len(c.EmailDomains) == 0 {

@@ -143,7 +143,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 			Keys:                   h.snapshot.Keys,
 			Store:                  sh.store,
 			RequireSignedAssertion: c.config.Require.SignedAssertion,
-			RequireSignedResponse:  c.config.Require.SignedResponse,
+			AllowUnsignedResponse:  c.config.allowsUnsignedResponse(),
 			SignRequests:           switchOf(c.config.SignRequests),
 			Refused:                refusedAlgorithms(cfg),
 			AllowSHA1:              c.allowsSHA1(),
