@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -97,5 +98,38 @@ func TestTakeover(t *testing.T) {
 	}
 	if pat := onlyLinked(t, world); len(pat.Logins) > 0 {
 		t.Errorf("pat was linked to %+v", pat)
+	}
+}
+
+// TestExistingAccountIsFoundByMail holds link.existing through the whole house:
+// the account that the operator gave the address is who comes by the partner,
+// and with the default it stays somebody else's.
+func TestExistingAccountIsFoundByMail(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		existing string
+		same     bool
+	}{{"never", false}, {"verified_email", true}} {
+		t.Run(tt.existing, func(t *testing.T) {
+			t.Parallel()
+			world := startWorld(t)
+			s := world.samlet
+			good := readAll(t, s.path)
+			linking := regexp.MustCompile(`(?m)^( *)email_domains: \[partner\.test\]\n`).ReplaceAllString(good, "${0}${1}link: {existing: "+tt.existing+"}\n")
+			if linking == good {
+				t.Fatal("the demo's configuration has changed")
+			}
+			if err := replaceFile(s.path, []byte(linking)); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.reload(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			command(t, world, exitGood, "user", "create", "patricia", "--set", "mail=Pat@partner.test")
+			byPartner(t, world, peer.NewBrowser(t), world.Apps[0]+"/app/signin")
+			if row := onlyLinked(t, world); slices.Contains(row.Logins, "patricia") != tt.same {
+				t.Errorf("who came is %+v; want patricia: %t", row, tt.same)
+			}
+		})
 	}
 }
