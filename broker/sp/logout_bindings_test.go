@@ -2,6 +2,7 @@ package sp_test
 
 import (
 	"crypto"
+	"crypto/rand"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -248,4 +249,35 @@ func FuzzReadLogout(f *testing.F) {
 			t.Errorf("believed without the key of the upstream: %+v", m)
 		}
 	})
+}
+
+// TestLogoutOfAnEncryptedID opens the NameID of a LogoutRequest with either of our
+// keys (IIP-SP16).
+func TestLogoutOfAnEncryptedID(t *testing.T) {
+	t.Parallel()
+	k := testKeys(t)
+	for name, tc := range map[string]struct {
+		to   party
+		code identity.Code
+	}{"our key": {k.spEncryption, ""}, "our next key": {k.spNext, ""}, "another's key": {k.other, "up.encrypted"}} {
+		w := xmlsec.NewWriter()
+		w.Open("samlp:LogoutRequest", "ID", "_theirs", "Version", "2.0", "IssueInstant", stamp(0), "Destination", ourSLO)
+		w.Element("saml:Issuer", idpID)
+		w.SignatureSlot()
+		w.Open("saml:EncryptedID")
+		w.EncryptedData([]byte(`<saml:NameID xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">ada.example</saml:NameID>`), xmlsec.EncryptTo{
+			Key: tc.to.signer.Public(), Content: xmlsec.AlgAES256GCM, KeyTransport: xmlsec.AlgRSAOAEPMGF1P, Digest: xmlsec.AlgSHA1,
+		}, rand.Reader)
+		w.Close()
+		w.Close()
+		octets, err := w.Sign(*theirKey(k.idp))
+		if err != nil {
+			t.Fatal(err)
+		}
+		msg := binding.Post(ourSLO, binding.ParamRequest, octets, "")
+		m, err := chained(t).ReadLogout(binding.Received{Method: http.MethodPost, Form: msg.Form})
+		if identity.CodeOf(err) != tc.code || (err == nil && m.Principal.Subject != "ada.example") {
+			t.Errorf("%s: got %+v, %v", name, m.Principal, err)
+		}
+	}
 }

@@ -282,3 +282,35 @@ func TestAttackLogoutSSRF(t *testing.T) {
 		}
 	}
 }
+
+// TestDemoSignsOutThroughTheChain holds that a session at the demo's partner and
+// the one that came of it here end together, by SOAP, wherever it begins. The
+// application takes no SOAP: a logout that comes from the partner without a browser
+// cannot reach it, and the partner reads so.
+func TestDemoSignsOutThroughTheChain(t *testing.T) {
+	t.Parallel()
+	world := startWorld(t)
+	for name, begin := range map[string]string{"here": world.Samlet, "at the partner": world.Partner} {
+		b := peer.NewBrowser(t)
+		b.BlockThirdParty = true
+		b.Walk(world.Apps[0]+"/app/signin", peer.Fill{"identifier": "pat@partner.test"})
+		wantWords(t, b.Continue(peer.Fill{"identifier": "pat", "password": demoPassword}), "pat@partner.test")
+		form := b.Walk(begin+"/logout", nil).Form("proof")
+		if form == nil {
+			t.Fatalf("%s: there is nobody to sign out", name)
+		}
+		b.Submit(form, nil)
+		b.Continue(nil)
+		if begin == world.Partner && strings.Contains(b.Page().Text(), "have signed you out, too") {
+			t.Errorf("the partner says that everybody was reached: %s", b.Page().Text())
+		}
+		for _, at := range []string{world.Samlet, world.Partner} {
+			if b.Walk(at+"/logout", nil).Form("proof") != nil {
+				t.Errorf("signed out %s: there is still a session at %s", name, at)
+			}
+		}
+		if begin == world.Samlet && strings.Contains(b.Get(world.Apps[0]+"/app").Text(), "pat@partner.test") {
+			t.Errorf("signed out %s: the application still knows her", name)
+		}
+	}
+}
