@@ -175,6 +175,13 @@ type Connection struct {
 	Mapping      []MapRule
 	Create       bool // make a Record for a Principal that is not known yet
 	Disabled     bool
+	Trust        []ClassTrust // which of its context classes are believed; none, if empty
+}
+
+// ClassTrust says what a context class in the mouth of an upstream is worth here.
+type ClassTrust struct {
+	From ClassRef // as the upstream says it
+	To   ClassRef // what we say of it in turn
 }
 
 // MapRule fills one canonical attribute from what the upstream said.
