@@ -230,8 +230,8 @@ func (b *Broker) Begin(ctx context.Context, id identity.ConnectionID, req identi
 // Finish takes what came back through connection id as the answer to the
 // question of state. The assertion it returns speaks of the local record: the
 // issuer is our entityID, the subject the record's ID, the attributes are the
-// record's. How and when the person was authenticated, until when, and under
-// which session index is what the upstream said; the upstream is the first of
+// record's. When the person was authenticated, until when, and under which
+// session index is what the upstream said; how, as far as the connection trusts it; the upstream is the first of
 // the Authorities.
 func (b *Broker) Finish(ctx context.Context, id identity.ConnectionID, state []byte, in binding.Received) (identity.Assertion, error) {
 	u, err := b.upstream(id)
@@ -255,6 +255,7 @@ func (b *Broker) Finish(ctx context.Context, id identity.ConnectionID, state []b
 	if said.Principal.Issuer != u.Connector.Issuer() {
 		return identity.Assertion{}, mixedUp(string(said.Principal.Issuer), string(u.Connector.Issuer()))
 	}
+	said.Context = believe(said.Context, u.Trust)
 	mapped, err := u.mapping.Apply(said)
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("mapping what connection %q said: %w", id, err)

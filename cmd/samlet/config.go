@@ -221,6 +221,7 @@ type ConnectionConfig struct {
 	SignRequests *bool          `yaml:"sign_requests"`
 	Map          []MapConfig    `yaml:"map"`
 	Link         LinkConfig     `yaml:"link"`
+	AuthnContext TrustConfig    `yaml:"authn_context"`
 }
 
 // RequireConfig is what is demanded of an upstream, and what is not.

@@ -202,6 +202,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 		for j, a := range c.Require.WeakAlgorithms {
 			d.oneOf(fmt.Sprintf("%s.require.weak_algorithms[%d]", at, j), a, "sha1", "aes-cbc")
 		}
+		d.checkTrust(at, c.AuthnContext)
 		d.checkMap(at, c.Map, names)
 	}
 }

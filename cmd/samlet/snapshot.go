@@ -243,7 +243,7 @@ func (s *snapshot) loadConnections(src *sources) {
 	for i, c := range s.Config.Connections {
 		conn := connection{config: c, Connection: identity.Connection{
 			ID: identity.ConnectionID(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains,
-			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled,
+			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled, Trust: c.AuthnContext.trust(),
 		}}
 		if c.Link.Existing == "verified_email" {
 			conn.Existing = identity.ExistingVerified
