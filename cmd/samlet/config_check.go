@@ -173,7 +173,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 	for i, c := range conns {
 		at := fmt.Sprintf("connections[%d]", i)
 		d.checkID(at, c.ID, seen)
-		d.oneOf(at+".type", c.Type, "local", "saml")
+		d.oneOf(at+".type", c.Type, "local", "saml", "ldap")
 		switch {
 		case c.Type == "saml":
 			d.checkSource(at+".metadata", c.Metadata)

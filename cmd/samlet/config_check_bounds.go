@@ -63,7 +63,6 @@ func (d *decoder) checkBounds(c *Config) {
 	for i, sp := range c.ServiceProviders {
 		at := fmt.Sprintf("service_providers[%d]", i)
 		d.bound(at+".session.lifetime", sp.Session.Lifetime, time.Minute, maxLifetime)
-		d.bound(at+".metadata.refresh", sp.Metadata.Refresh, time.Minute, maxLifetime)
 		d.checkAccess(at+".access", sp.Access)
 		if sp.IDP.EntityID != "" && sp.IDP.EntityID == c.IDP.EntityID {
 			d.faultAt(at+".idp.entity_id", "this is the entityID by which everybody knows us; leave it out")
@@ -75,7 +74,6 @@ func (d *decoder) checkBounds(c *Config) {
 	for i, conn := range c.Connections {
 		at := fmt.Sprintf("connections[%d]", i)
 		d.bound(at+".require.max_clock_skew", conn.Require.MaxClockSkew, time.Second, maxSkew)
-		d.bound(at+".metadata.refresh", conn.Metadata.Refresh, time.Minute, maxLifetime)
 	}
 	for i, cat := range c.EntityCategories {
 		same := func(other CategoryConfig) bool { return other.Name == cat.Name && other.Value == cat.Value }
