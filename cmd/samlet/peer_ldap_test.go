@@ -75,4 +75,10 @@ func TestPeerDirectory(t *testing.T) {
 		t.Errorf("values: got %q, want %q", values, want)
 	}
 	s.run(t, "", "connection", "test", "corp", "--config", s.config())
+
+	// A directory signs nobody in, so that nobody is told to sign out there.
+	b.Get(s.base + "/logout")
+	if out := b.Submit(b.Page().Forms()[0], nil); strings.Contains(out.Text(), "Example directory") || !strings.Contains(out.Text(), "signed out") {
+		t.Errorf("after signing out the page says:\n%s", out.Text())
+	}
 }
