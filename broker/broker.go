@@ -35,7 +35,17 @@ type Connector interface {
 // Upstream is one configured connection and who speaks for it.
 type Upstream struct {
 	identity.Connection
+	// Connector is nil where no browser is sent away, because the proof is asked
+	// for here (a directory): then Connection.Issuer says whose principals come,
+	// and Accept takes them.
 	Connector Connector
+}
+
+func (u Upstream) issuer() identity.EntityID {
+	if u.Connector == nil {
+		return u.Issuer
+	}
+	return u.Connector.Issuer()
 }
 
 // Config is what a Broker is made of.
@@ -118,13 +128,13 @@ func (b *Broker) add(u Upstream, cat *identity.Catalogue, issuers map[identity.E
 	if _, taken := b.byID[u.ID]; taken {
 		return errors.New("another connection has this ID")
 	}
-	if u.Connector == nil || u.Connector.Issuer() == "" {
+	if u.issuer() == "" {
 		return errors.New("it has no connector, or one without an issuer")
 	}
 	// Were two connections to speak for one issuer, whoever holds the keys of
 	// the one could sign people of the other in.
-	if other, taken := issuers[u.Connector.Issuer()]; taken {
-		return fmt.Errorf("connection %q already speaks for %q", other, u.Connector.Issuer())
+	if other, taken := issuers[u.issuer()]; taken {
+		return fmt.Errorf("connection %q already speaks for %q", other, u.issuer())
 	}
 	mapping, err := NewMapping(u.Mapping, cat)
 	if err != nil {
@@ -135,7 +145,7 @@ func (b *Broker) add(u Upstream, cat *identity.Catalogue, issuers map[identity.E
 			return err
 		}
 	}
-	u.Issuer = u.Connector.Issuer()
+	u.Issuer = u.issuer()
 	issuers[u.Issuer] = u.ID
 	b.byID[u.ID] = len(b.upstreams)
 	out, _ := u.Connector.(SignsOut) // what a connector can do never changes
@@ -212,7 +222,7 @@ type pending struct {
 // our side. It fails with KindNotFound or KindDenied if there is no such
 // connection or it is disabled.
 func (b *Broker) Begin(ctx context.Context, id identity.ConnectionID, req identity.AuthnRequest, relayState string) (binding.Message, []byte, error) {
-	u, err := b.upstream(id)
+	u, err := b.remote(id)
 	if err != nil {
 		return binding.Message{}, nil, err
 	}
@@ -230,11 +240,11 @@ func (b *Broker) Begin(ctx context.Context, id identity.ConnectionID, req identi
 // Finish takes what came back through connection id as the answer to the
 // question of state. The assertion it returns speaks of the local record: the
 // issuer is our entityID, the subject the record's ID, the attributes are the
-// record's. How and when the person was authenticated, until when, and under
-// which session index is what the upstream said; the upstream is the first of
+// record's. When the person was authenticated, until when, and under which
+// session index is what the upstream said; how, as far as the connection trusts it; the upstream is the first of
 // the Authorities.
 func (b *Broker) Finish(ctx context.Context, id identity.ConnectionID, state []byte, in binding.Received) (identity.Assertion, error) {
-	u, err := b.upstream(id)
+	u, err := b.remote(id)
 	if err != nil {
 		return identity.Assertion{}, err
 	}
@@ -252,9 +262,21 @@ func (b *Broker) Finish(ctx context.Context, id identity.ConnectionID, state []b
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("finishing at connection %q: %w", id, err)
 	}
-	if said.Principal.Issuer != u.Connector.Issuer() {
-		return identity.Assertion{}, mixedUp(string(said.Principal.Issuer), string(u.Connector.Issuer()))
+	return b.Accept(ctx, id, said)
+}
+
+// Accept takes what the issuer of connection id said of a person who has proved
+// to be that person, maps it, and links it to the local record, of which the
+// assertion that it returns speaks as that of Finish does.
+func (b *Broker) Accept(ctx context.Context, id identity.ConnectionID, said identity.Assertion) (identity.Assertion, error) {
+	u, err := b.upstream(id)
+	if err != nil {
+		return identity.Assertion{}, err
 	}
+	if said.Principal.Issuer != u.Issuer {
+		return identity.Assertion{}, mixedUp(string(said.Principal.Issuer), string(u.Issuer))
+	}
+	said.Context = believe(said.Context, u.Trust)
 	mapped, err := u.mapping.Apply(said)
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("mapping what connection %q said: %w", id, err)
@@ -272,14 +294,27 @@ func mixedUp(seen, expected string) *identity.Error {
 	}
 }
 
+// remote finds an enabled connection that a browser can be sent to.
+func (b *Broker) remote(id identity.ConnectionID) (upstream, error) {
+	u, err := b.upstream(id)
+	if err == nil && u.Connector == nil {
+		return upstream{}, errUnknown(id)
+	}
+	return u, err
+}
+
+func errUnknown(id identity.ConnectionID) *identity.Error {
+	return &identity.Error{
+		Kind: identity.KindNotFound, Code: "up.unknown", Who: identity.WhoOperator, Seen: string(id),
+		Msg: "There is no such way to sign in.",
+	}
+}
+
 // upstream finds an enabled connection.
 func (b *Broker) upstream(id identity.ConnectionID) (upstream, error) {
 	i, ok := b.byID[id]
 	if !ok {
-		return upstream{}, &identity.Error{
-			Kind: identity.KindNotFound, Code: "up.unknown", Who: identity.WhoOperator, Seen: string(id),
-			Msg: "There is no such way to sign in.",
-		}
+		return upstream{}, errUnknown(id)
 	}
 	if b.upstreams[i].Disabled {
 		return upstream{}, &identity.Error{

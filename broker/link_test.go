@@ -84,6 +84,7 @@ func TestFirstLoginMakesRecordAndLink(t *testing.T) {
 	wantAssertion := said
 	wantAssertion.Principal = identity.Principal{Issuer: entityID, Subject: string(id)}
 	wantAssertion.Attributes = identity.Attributes{"mail": {"ada@example.test"}}
+	wantAssertion.Context.Class = identity.ClassUnspecified // no table trusts it
 	wantAssertion.Context.Authorities = []identity.EntityID{partner, "https://behind.example.test"}
 	for what, diff := range map[string]string{
 		"record":    cmp.Diff(wantRecord, k.Records[0]),

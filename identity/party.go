@@ -176,6 +176,13 @@ type Connection struct {
 	Create       bool // make a Record for a Principal that is not known yet
 	Existing     ExistingRule
 	Disabled     bool
+	Trust        []ClassTrust // which of its context classes are believed; none, if empty
+}
+
+// ClassTrust says what a context class in the mouth of an upstream is worth here.
+type ClassTrust struct {
+	From ClassRef // as the upstream says it
+	To   ClassRef // what we say of it in turn
 }
 
 // ExistingRule says what becomes of a Principal that is not known yet if there is

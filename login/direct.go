@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -33,10 +34,9 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, req i
 	// The proof is here already, so that no page is needed for it; others that
 	// would be are refused below, whether or not the request forbids them.
 	req.IsPassive = false
-	t := transaction{Request: req, Began: a.now(), Connection: identity.LocalConnection, Identifier: strings.TrimSpace(identifier)}
-	if id, ok := a.route(req, t.Identifier); ok {
-		t.Connection = id // they have to sign in there, as in a browser
-	}
+	t := transaction{Request: req, Began: a.now(), Identifier: strings.TrimSpace(identifier)}
+	// Whoever belongs elsewhere has to sign in there, as in a browser.
+	t.Connection = cmp.Or(a.typed(req, t.Identifier).Connection, identity.LocalConnection)
 	switch d := a.decide(&t, nil, t.Began); d.step {
 	case stepMethod:
 	case stepRefuse:
@@ -44,7 +44,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, req i
 	case stepFinish, stepIdentify, stepChoose, stepUpstream, stepConsent:
 		return identity.Assertion{}, errPageNeeded()
 	}
-	factor, err := a.cfg.Local.Verify(ctx, Step{
+	factor, err := a.method(t.Connection).Verify(ctx, Step{
 		RelyingParty: a.nameOf(req.RelyingParty), Party: req.RelyingParty, Identifier: t.Identifier,
 		Address: a.cfg.ClientIP(r), RequestID: web.RequestID(ctx),
 	}, url.Values{templates.FieldPassword: {password}})
@@ -68,7 +68,7 @@ func (a *Authenticator) settleDirect(ctx context.Context, rp identity.RelyingPar
 	}
 	now := a.now()
 	s := identity.Session{
-		ID: identity.SessionID(id), Record: f.Record, Context: f.Context, Connection: identity.LocalConnection,
+		ID: identity.SessionID(id), Record: f.Record, Context: f.Context, Connection: began.Connection,
 		Created: now, NotAfter: now.Add(min(a.cfg.Sessions.Idle, a.cfg.Sessions.Absolute)),
 	}
 	var out identity.Assertion

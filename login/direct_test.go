@@ -13,7 +13,6 @@ import (
 
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/login"
-	"github.com/samlet-id/samlet/login/password"
 	"github.com/samlet-id/samlet/store"
 )
 
@@ -82,7 +81,7 @@ func TestAuthenticate(t *testing.T) {
 func TestAttackECPSpraying(t *testing.T) {
 	t.Parallel()
 	start := func(t *testing.T) *world {
-		w := newWorld(t, setup{limits: password.Limits{Account: 3, Address: 6}})
+		w := newWorld(t, setup{limits: login.Limits{Account: 3, Address: 6}})
 		w.addPerson("ada")
 		w.addPerson("bob")
 		w.disable(w.addPerson("eve").ID)

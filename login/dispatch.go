@@ -93,11 +93,14 @@ func (a *Authenticator) decide(t *transaction, g *guest, now time.Time) decision
 		return decision{step: stepRefuse, why: a.nowhere(t.Request)}
 	}
 	switch {
-	case t.Connection == identity.LocalConnection && local && t.Identifier != "":
+	case a.method(t.Connection) != nil && a.offers(t.Request, t.Connection):
+		if t.Identifier == "" {
+			return decision{step: stepIdentify}
+		}
 		return decision{step: stepMethod}
 	case t.Connection != "" && t.Connection != identity.LocalConnection && !t.Sent:
 		return decision{step: stepUpstream}
-	case local, t.Identifier == "" && t.Connection == "" && routable(upstreams):
+	case local, t.Identifier == "" && t.Connection == "" && (routable(upstreams) || a.typed(t.Request, "").Connection != ""):
 		return decision{step: stepIdentify}
 	}
 	// Whoever was sent away and is back without an answer pressed the back
@@ -172,19 +175,38 @@ func unmet(req identity.AuthnRequest, s identity.Session, now time.Time) *identi
 func (a *Authenticator) offer(req identity.AuthnRequest) (local bool, upstreams []identity.Connection) {
 	local = a.cfg.Local != nil && req.Context.Satisfied(provable(a.cfg.Local)) && req.Scoping.Lists(req.Issuer) &&
 		(req.Connection == "" || req.Connection == identity.LocalConnection)
-	if a.cfg.Upstream == nil || !req.Scoping.Proxies(1) {
+	if a.cfg.Upstream == nil {
 		return local, nil
 	}
 	all := a.cfg.Upstream.Connections()
-	if req.Scoping.IDPList == nil && req.Connection == "" {
+	if !req.Scoping.Given() && req.Connection == "" && (len(a.cfg.Remote) == 0 || len(req.Context.Classes) == 0) {
 		return local, all
 	}
 	for _, c := range all {
-		if req.Scoping.Lists(c.Issuer) && (req.Connection == "" || req.Connection == c.ID) {
+		if a.may(req, c) && (req.Connection == "" || req.Connection == c.ID) {
 			upstreams = append(upstreams, c)
 		}
 	}
 	return local, upstreams
+}
+
+// may reports whether a request's scoping and context leave c open. A directory
+// is no identity provider behind us: as with samlet's own sign-in it is we who
+// authenticate (SAML Core 3.4.1.2, 3.4.1.5), and what that proves is known.
+func (a *Authenticator) may(req identity.AuthnRequest, c identity.Connection) bool {
+	if m, ok := a.cfg.Remote[c.ID]; ok {
+		return req.Scoping.Lists(req.Issuer) && req.Context.Satisfied(provable(m))
+	}
+	return req.Scoping.Proxies(1) && req.Scoping.Lists(c.Issuer)
+}
+
+// method returns what proves on a page of ours that somebody is who they say
+// they are at connection id, or nil if that is done elsewhere.
+func (a *Authenticator) method(id identity.ConnectionID) Method {
+	if id == identity.LocalConnection {
+		return a.cfg.Local
+	}
+	return a.cfg.Remote[id]
 }
 
 func (a *Authenticator) offers(req identity.AuthnRequest, id identity.ConnectionID) bool {

@@ -60,6 +60,9 @@ type Config struct {
 	// Local is how people sign in with samlet itself; nil where nobody does.
 	// At least one of Upstream and Local is set.
 	Local Method
+	// Remote has the methods of those connections of Upstream whose proof is
+	// asked for on a page of ours instead of elsewhere: directories.
+	Remote map[identity.ConnectionID]Method
 	// RelyingParty finds an application by its slug, as it is configured now.
 	RelyingParty func(identity.RelyingPartyID) (identity.RelyingParty, bool)
 	// Catalogue has the labels by which people are told of attributes. Nil shows

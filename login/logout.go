@@ -315,7 +315,8 @@ func (a *Authenticator) endSession(ctx context.Context, tx *store.Tx, id identit
 	for i, p := range joined {
 		parts[i] = part{Participant: p, Record: s.Record}
 	}
-	if s.Connection != "" && s.Connection != identity.LocalConnection {
+	// Where the proof was given on a page of ours, nobody is signed in elsewhere.
+	if s.Connection != "" && s.Connection != identity.LocalConnection && a.cfg.Remote[s.Connection] == nil {
 		parts = append(parts, part{
 			Participant: identity.Participant{Session: s.ID, Principal: s.Upstream, Index: s.UpstreamIx},
 			Record:      s.Record, Connection: s.Connection,

@@ -154,8 +154,8 @@ func (a *Authenticator) pretend(ctx context.Context, tx *store.Tx, id identity.R
 	if s.Connection == "" {
 		s.Connection = identity.LocalConnection
 	}
-	if s.Connection == identity.LocalConnection && a.cfg.Local != nil {
-		s.Context.Class, s.Context.Methods = a.cfg.Local.Class(), []identity.Method{a.cfg.Local.ID()}
+	if m := a.method(s.Connection); m != nil {
+		s.Context.Class, s.Context.Methods, s.Context.Authorities = m.Class(), []identity.Method{m.ID()}, nil
 	}
 	return live{session: s, record: rec}, nil
 }

@@ -46,14 +46,18 @@ func proposes(hint string, c identity.Connection) bool {
 }
 
 // typed is where an identifier leads that the person has typed: its mail domain may
-// belong to an upstream; else it is a name with samlet itself, known or not; else
-// the person chooses.
+// belong to an upstream; else it is a name with samlet itself, known or not, or at
+// the only directory there is; else the person chooses.
 func (a *Authenticator) typed(req identity.AuthnRequest, identifier string) Way {
 	if id, ok := a.route(req, identifier); ok {
 		return Way{id, RuleDomain}
 	}
-	if a.offers(req, identity.LocalConnection) {
+	local, upstreams := a.offer(req)
+	switch {
+	case local:
 		return Way{identity.LocalConnection, RuleLocal}
+	case len(upstreams) == 1 && a.method(upstreams[0].ID) != nil:
+		return Way{upstreams[0].ID, RuleOnly}
 	}
 	return Way{Rule: RuleAsk}
 }

@@ -96,7 +96,16 @@ func (a *Authenticator) identified(w http.ResponseWriter, r *http.Request, t *ti
 	if identifier == "" || len(identifier) > 256 {
 		return a.dispatch(w, r, t, view{again: true, problem: "Enter your e-mail address or user name.", status: http.StatusBadRequest})
 	}
-	t.Identifier, t.Connection, t.Sent, t.State = identifier, a.typed(t.Request, identifier).Connection, false, nil
+	chosen := t.Connection
+	// Whoever named themselves before begins anew, and has chosen nothing.
+	if t.Identifier != "" || a.cfg.Remote[chosen] == nil || !a.offers(t.Request, chosen) {
+		chosen = ""
+	}
+	way := a.typed(t.Request, identifier)
+	if way.Rule != RuleDomain {
+		way.Connection = cmp.Or(chosen, way.Connection)
+	}
+	t.Identifier, t.Connection, t.Sent, t.State = identifier, way.Connection, false, nil
 	return a.onward(w, r, t)
 }
 
@@ -105,10 +114,11 @@ func (a *Authenticator) chosen(w http.ResponseWriter, r *http.Request, t *ticket
 	if !a.offers(t.Request, id) {
 		return a.dispatch(w, r, t, view{again: true, problem: "This way to sign in is not available any more.", status: http.StatusBadRequest})
 	}
-	t.Connection, t.Sent, t.State = id, false, nil
-	if id == identity.LocalConnection {
+	// At a directory, a name counts that was given for want of a known domain.
+	if id == identity.LocalConnection || a.cfg.Remote[id] != nil && t.Connection != "" {
 		t.Identifier = ""
 	}
+	t.Connection, t.Sent, t.State = id, false, nil
 	return a.onward(w, r, t)
 }
 
@@ -126,7 +136,7 @@ func (a *Authenticator) proved(w http.ResponseWriter, r *http.Request, t *ticket
 	if a.decide(&t.transaction, nil, a.now()).step != stepMethod || about != "" && about != t.Identifier {
 		return a.dispatch(w, r, t, view{})
 	}
-	factor, err := a.cfg.Local.Verify(r.Context(), a.stepOf(r, t, view{}), form)
+	factor, err := a.method(t.Connection).Verify(r.Context(), a.stepOf(r, t, view{}), form)
 	if refused, ok := errors.AsType[*identity.Error](err); ok && refused.Kind != identity.KindInternal {
 		if refused.Kind == identity.KindUnavailable {
 			w.Header().Set("Retry-After", "5")
@@ -137,7 +147,7 @@ func (a *Authenticator) proved(w http.ResponseWriter, r *http.Request, t *ticket
 		return err
 	}
 	return a.establish(w, r, t, arrival{
-		record: factor.Record, context: factor.Context, connection: identity.LocalConnection, settle: factor.Settle,
+		record: factor.Record, context: factor.Context, connection: t.Connection, settle: factor.Settle,
 	})
 }
 
@@ -194,7 +204,7 @@ func (a *Authenticator) dispatch(w http.ResponseWriter, r *http.Request, t *tick
 func (a *Authenticator) page(r *http.Request, t *ticket, s step, v view) (templates.Page, error) {
 	switch {
 	case s == stepMethod:
-		return a.cfg.Local.Challenge(r.Context(), a.stepOf(r, t, v))
+		return a.method(t.Connection).Challenge(r.Context(), a.stepOf(r, t, v))
 	case s == stepChoose || v.choose:
 		return a.choosePage(t, s, v), nil
 	}

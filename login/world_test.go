@@ -56,7 +56,7 @@ type answer struct {
 type setup struct {
 	noLocal     bool
 	noUpstream  bool
-	limits      password.Limits
+	limits      login.Limits
 	scope       string
 	lifetimes   login.Lifetimes
 	connections []identity.Connection

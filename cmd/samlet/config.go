@@ -211,7 +211,7 @@ type SPSessionConfig struct {
 // ConnectionConfig is one upstream identity source.
 type ConnectionConfig struct {
 	ID           string         `yaml:"id"`
-	Type         string         `yaml:"type"`   // local, saml
+	Type         string         `yaml:"type"`   // local, saml, ldap
 	Preset       string         `yaml:"preset"` // generic, auth0, google
 	Name         string         `yaml:"name"`
 	Disabled     bool           `yaml:"disabled"`
@@ -221,6 +221,14 @@ type ConnectionConfig struct {
 	SignRequests *bool          `yaml:"sign_requests"`
 	Map          []MapConfig    `yaml:"map"`
 	Link         LinkConfig     `yaml:"link"`
+	AuthnContext TrustConfig    `yaml:"authn_context"`
+	URLs         stringList     `yaml:"urls"` // of a directory's servers, in the order of preference
+	StartTLS     bool           `yaml:"start_tls"`
+	CA           string         `yaml:"ca"` // reference
+	Bind         BindConfig     `yaml:"bind"`
+	Users        UsersConfig    `yaml:"users"`
+	Groups       GroupsConfig   `yaml:"groups"`
+	Timeout      Duration       `yaml:"timeout"`
 }
 
 // RequireConfig is what is demanded of an upstream, and what is not.

@@ -173,7 +173,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 	for i, c := range conns {
 		at := fmt.Sprintf("connections[%d]", i)
 		d.checkID(at, c.ID, seen)
-		d.oneOf(at+".type", c.Type, "local", "saml")
+		d.oneOf(at+".type", c.Type, "local", "saml", "ldap")
 		switch {
 		case c.Type == "saml":
 			d.checkSource(at+".metadata", c.Metadata)
@@ -202,6 +202,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 		for j, a := range c.Require.WeakAlgorithms {
 			d.oneOf(fmt.Sprintf("%s.require.weak_algorithms[%d]", at, j), a, "sha1", "aes-cbc")
 		}
+		d.checkTrust(at, c.AuthnContext)
 		d.checkMap(at, c.Map, names)
 	}
 }

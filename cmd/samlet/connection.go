@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/samlet-id/samlet/broker/ldap"
 	"github.com/samlet-id/samlet/identity"
 )
 
@@ -36,6 +37,9 @@ func connectionRows(snap *snapshot) []connectionRow {
 	base := snap.Config.Server.BaseURL
 	for _, c := range snap.Config.Connections {
 		row := connectionRow{ID: c.ID, Type: c.Type, Name: c.Name, EmailDomains: append([]string{}, c.EmailDomains...), Disabled: c.Disabled}
+		if c.Type == "ldap" {
+			row.EntityID = "ldap:" + row.ID
+		}
 		if c.Type == "saml" {
 			row.ACS = base + pathACS + row.ID
 			row.SPMetadata = base + pathSPMetadata + row.ID + "/metadata"
@@ -121,7 +125,7 @@ func connectionShowCommand() *cobra.Command {
 func connectionTestCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "test ID",
-		Short: "Check a connection's metadata, and say where to try it in a browser",
+		Short: "Check a connection's metadata or directory, and say where to try it in a browser",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			snap, err := refreshSnapshot(cmd.Context(), configPath(cmd))
@@ -134,6 +138,15 @@ func connectionTestCommand() *cobra.Command {
 			}
 			if r.Type == "saml" && r.EntityID == "" {
 				return &identity.Error{Kind: identity.KindUnavailable, Code: "cfg.metadata", Who: identity.WhoPartner, Msg: joinLines(append(r.Findings, snap.warningsOf(r.ID)...))}
+			}
+			if c := snap.connection(r.ID); c != nil && c.directory != nil {
+				d, err := ldap.New(*c.directory)
+				if err != nil {
+					return err
+				}
+				if err := d.Check(); err != nil {
+					return err
+				}
 			}
 			if wantsJSON(cmd) {
 				if err := printJSON(cmd.OutOrStdout(), r); err != nil {

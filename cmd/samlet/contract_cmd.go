@@ -45,6 +45,10 @@ func runContracts(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	if len(contracts) == 0 {
+		return &identity.Error{Kind: identity.KindNotFound, Code: "cfg.missing", Who: identity.WhoOperator,
+			Msg: "there is no contract in what was given, so that nothing was held; `samlet test --init SP --user LOGIN` writes a first one"}
+	}
 	var db store.Store
 	people := func() (store.Store, error) {
 		if db != nil {
@@ -170,6 +174,7 @@ func (c *writtenContract) expect(r rehearsal) {
 		list = append(list, writtenAttribute{Name: a.Name, NameFormat: format, Values: a.values()})
 	}
 	c.Expect.Attributes = &list
-	asked := r.Consent == "asked"
+	// What the person of the example has agreed to, the made-up one is yet to be asked.
+	asked := r.Consent != identity.ConsentNever.String()
 	c.Expect.Consent = &asked
 }

@@ -131,3 +131,16 @@ func TestSPRefresh(t *testing.T) {
 		t.Errorf("metadata of another application was kept: %v", err)
 	}
 }
+
+// TestContractOfSomebodyWhoAgreed writes a contract after the example of a person
+// who has agreed already: the made-up person in it has not.
+func TestContractOfSomebodyWhoAgreed(t *testing.T) {
+	t.Parallel()
+	for consent, want := range map[string]bool{"never": false, "asked": true, "given": true} {
+		var c writtenContract
+		c.expect(rehearsal{Consent: consent})
+		if c.Expect.Consent == nil || *c.Expect.Consent != want {
+			t.Errorf("%s: got %v, want %t", consent, c.Expect.Consent, want)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/samlet-id/samlet/broker/ldap"
 	"github.com/samlet-id/samlet/certs"
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/idp"
@@ -38,8 +39,9 @@ type party struct {
 // connection is one upstream of the snapshot.
 type connection struct {
 	identity.Connection
-	Metadata *metadata.Entity // nil for local
-	config   ConnectionConfig
+	Metadata  *metadata.Entity // nil for local
+	config    ConnectionConfig
+	directory *ldap.Config // of type ldap alone
 }
 
 // allowsSHA1 reports whether SHA-1 is accepted of this upstream.
@@ -243,7 +245,7 @@ func (s *snapshot) loadConnections(src *sources) {
 	for i, c := range s.Config.Connections {
 		conn := connection{config: c, Connection: identity.Connection{
 			ID: identity.ConnectionID(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains,
-			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled,
+			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled, Trust: c.AuthnContext.trust(),
 		}}
 		if c.Link.Existing == "verified_email" {
 			conn.Existing = identity.ExistingVerified
@@ -268,6 +270,12 @@ func (s *snapshot) loadConnections(src *sources) {
 				continue
 			}
 			seen[conn.Metadata.EntityID] = c.ID
+		}
+		if c.Type == "ldap" {
+			conn.Issuer = identity.EntityID("ldap:" + c.ID)
+			if conn.directory = src.directory(fmt.Sprintf("connections[%d]", i), c); conn.directory == nil {
+				continue
+			}
 		}
 		s.Connections = append(s.Connections, conn)
 	}

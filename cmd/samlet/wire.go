@@ -20,6 +20,7 @@ import (
 	"github.com/samlet-id/samlet/idp"
 	"github.com/samlet-id/samlet/internal/web"
 	"github.com/samlet-id/samlet/login"
+	dirlogin "github.com/samlet-id/samlet/login/directory"
 	"github.com/samlet-id/samlet/login/password"
 	"github.com/samlet-id/samlet/metadata"
 	"github.com/samlet-id/samlet/store"
@@ -35,6 +36,8 @@ var (
 	_ login.Method            = (*password.Method)(nil)
 	_ broker.Connector        = (*sp.Connector)(nil)
 	_ broker.SignsOut         = (*sp.Connector)(nil)
+	_ login.Method            = (*dirlogin.Method)(nil)
+	_ dirlogin.Source         = linked{}
 )
 
 // Our paths for the service provider role, below the base URL.
@@ -130,6 +133,9 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 	cfg := h.snapshot.Config
 	var upstreams []broker.Upstream
 	for _, c := range h.snapshot.Connections {
+		if c.directory != nil {
+			upstreams = append(upstreams, broker.Upstream{Connection: c.Connection})
+		}
 		if c.Metadata == nil {
 			continue
 		}
@@ -176,6 +182,10 @@ func (h *house) buildLogin(sh *shared, site *web.Web, upstream *broker.Broker, p
 	}
 	if len(upstream.Connections()) > 0 {
 		c.Upstream = upstream
+	}
+	var err error
+	if c.Remote, err = h.directories(sh, upstream); err != nil {
+		return nil, err
 	}
 	if passwordsOn(snap) {
 		// Plain http is served on loopback alone, where a password does not leave

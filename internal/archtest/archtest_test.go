@@ -40,10 +40,12 @@ var plan = map[string][]string{
 	"broker": {"identity", "store", "binding"},
 	"login":  {"identity", "store", "binding", "templates", "internal/web"},
 
-	"idp":            {"identity", "store", "binding", "metadata", "certs", "internal/xmlsec", "internal/web", "templates"},
-	"broker/sp":      {"identity", "broker", "store", "binding", "metadata", "certs", "internal/xmlsec"},
-	"login/password": {"identity", "login", "store", "templates"},
-	"store/sqlstore": {"identity", "store"},
+	"idp":             {"identity", "store", "binding", "metadata", "certs", "internal/xmlsec", "internal/web", "templates"},
+	"broker/sp":       {"identity", "broker", "store", "binding", "metadata", "certs", "internal/xmlsec"},
+	"broker/ldap":     {"identity"},
+	"login/directory": {"identity", "login", "store", "templates"},
+	"login/password":  {"identity", "login", "store", "templates"},
+	"store/sqlstore":  {"identity", "store"},
 
 	"store/storetest":     {"identity", "store"},
 	"broker/brokertest":   {"identity", "broker", "binding"},
@@ -52,7 +54,7 @@ var plan = map[string][]string{
 
 	"cmd/samlet": {
 		"identity", "store", "store/sqlstore", "certs", "binding", "metadata", "templates", "internal/web",
-		"idp", "broker", "broker/sp", "login", "login/password", "internal/expression",
+		"idp", "broker", "broker/sp", "broker/ldap", "login", "login/directory", "login/password", "internal/expression",
 		"internal/explain", "internal/xmlsec",
 	},
 }
@@ -75,6 +77,7 @@ var owners = map[string][]string{
 	"go.yaml.in/yaml/v3":                  {"cmd/samlet"},
 	"html/template":                       {"templates"},
 	"golang.org/x/crypto/argon2":          {"login/password"},
+	"github.com/go-ldap/ldap/v3":          {"broker/ldap"},
 	"github.com/expr-lang/expr":           {"internal/expression"},
 }
 

@@ -29,7 +29,7 @@ type Config struct {
 	// Queue is how many may wait for a worker; zero means 64 for each, the last of
 	// whom waits some seconds.
 	Queue  int
-	Limits Limits
+	Limits login.Limits
 	Now    func() time.Time
 	Rand   io.Reader
 }
@@ -62,7 +62,7 @@ func New(cfg Config) (*Method, error) {
 		cfg.Queue = 64 * cfg.Workers
 	}
 	var err error
-	if cfg.Limits, err = cfg.Limits.withDefaults(); err != nil {
+	if cfg.Limits, err = cfg.Limits.WithDefaults(); err != nil {
 		return nil, fmt.Errorf("password: %w", err)
 	}
 	dummy := phc{Params: cfg.Params, salt: make([]byte, saltLen), key: make([]byte, keyLen)}
@@ -227,8 +227,8 @@ func (m *Method) settle(ctx context.Context, s login.Step, who claimed, given st
 	}
 	now := m.cfg.Now().UTC()
 	return func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.Counters.Reset(ctx, accountKey(s.Identifier)); err != nil {
-			return fmt.Errorf("forgetting the account's tries: %w", err)
+		if err := m.cfg.Limits.Forget(ctx, tx, s); err != nil {
+			return err
 		}
 		if fresh.Empty() {
 			return nil

@@ -24,7 +24,7 @@ type clock struct{ ahead atomic.Int64 }
 func (c *clock) now() time.Time       { return time.Now().Add(time.Duration(c.ahead.Load())) }
 func (c *clock) pass(d time.Duration) { c.ahead.Add(int64(d)) }
 
-func newMethod(t *testing.T, db store.Store, c *clock, limits password.Limits) *password.Method {
+func newMethod(t *testing.T, db store.Store, c *clock, limits login.Limits) *password.Method {
 	t.Helper()
 	m, err := password.New(password.Config{Store: db, Params: cheap(), Limits: limits, Now: c.now, Rand: rand.Reader})
 	if err != nil {
@@ -41,7 +41,7 @@ func TestAttackGuessing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			db, c := openStore(t), &clock{}
-			m := newMethod(t, db, c, password.Limits{})
+			m := newMethod(t, db, c, login.Limits{})
 			addPerson(t, db, cheap(), "ada", "correct horse battery")
 			for i := range 12 {
 				_, err := m.Verify(t.Context(), step(name, fmt.Sprintf("192.0.2.%d", i)), answer("wrong"))
@@ -103,7 +103,7 @@ func TestAttackSpraying(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			db, clk := openStore(t), &clock{}
-			m := newMethod(t, db, clk, password.Limits{Address: 20})
+			m := newMethod(t, db, clk, login.Limits{Address: 20})
 			addPerson(t, db, cheap(), "ada", "correct horse battery")
 			for i := range 20 {
 				if _, err := m.Verify(t.Context(), step(fmt.Sprintf("user%d", i), c.from), answer("Winter2026!!")); identity.CodeOf(err) != "login.failed" {
@@ -129,7 +129,7 @@ func TestAttackSpraying(t *testing.T) {
 func TestRightPasswordsNeverLock(t *testing.T) {
 	t.Parallel()
 	db, c := openStore(t), &clock{}
-	m, err := password.New(password.Config{Store: db, Params: cheap(), Queue: 1000, Limits: password.Limits{Account: 3, Address: 5}, Now: c.now, Rand: rand.Reader})
+	m, err := password.New(password.Config{Store: db, Params: cheap(), Queue: 1000, Limits: login.Limits{Account: 3, Address: 5}, Now: c.now, Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestRightPasswordsNeverLock(t *testing.T) {
 func TestSuccessForgetsTheAccountsTries(t *testing.T) {
 	t.Parallel()
 	db, c := openStore(t), &clock{}
-	m := newMethod(t, db, c, password.Limits{Account: 3})
+	m := newMethod(t, db, c, login.Limits{Account: 3})
 	addPerson(t, db, cheap(), "ada", "correct horse battery")
 	for range 4 {
 		for range 2 {
@@ -174,7 +174,7 @@ func TestRehash(t *testing.T) {
 	db, c := openStore(t), &clock{}
 	old := password.Params{Memory: 32, Time: 2, Lanes: 2}
 	id := addPerson(t, db, old, "ada", "correct horse battery")
-	m := newMethod(t, db, c, password.Limits{})
+	m := newMethod(t, db, c, login.Limits{})
 	stored := func() string {
 		t.Helper()
 		var out string
