@@ -276,6 +276,10 @@ func (b *Broker) Accept(ctx context.Context, id identity.ConnectionID, said iden
 	if said.Principal.Issuer != u.Issuer {
 		return identity.Assertion{}, mixedUp(string(said.Principal.Issuer), string(u.Issuer))
 	}
+	who, err := u.subject(said)
+	if err != nil {
+		return identity.Assertion{}, err
+	}
 	said.Context = believe(said.Context, u.Trust)
 	mapped, err := u.mapping.Apply(said)
 	if err != nil {
@@ -284,7 +288,7 @@ func (b *Broker) Accept(ctx context.Context, id identity.ConnectionID, said iden
 	if dropped := u.mapping.Dropped(said); len(dropped) > 0 {
 		b.log.DebugContext(ctx, "attributes that no rule maps were dropped", "connection", id, "names", dropped)
 	}
-	return b.link(ctx, u.Connection, mapped, u.vouched(said, mapped))
+	return b.link(ctx, u.Connection, who, mapped, u.vouched(said, mapped))
 }
 
 func mixedUp(seen, expected string) *identity.Error {

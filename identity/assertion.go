@@ -17,6 +17,7 @@ type Assertion struct {
 	Lacking    []Name     // what the relying party says it cannot do without, and is not told
 	Session    SessionID  // SessionIndex, sid
 	NotAfter   time.Time  // SessionNotOnOrAfter; zero means that no bound was stated
+	Upstream   Principal  // as the upstream named the person, once Principal is ours; its Subject may be empty
 	Consent    string     // a consent identifier of SAML Core 8.4; empty: nothing is said
 }
 

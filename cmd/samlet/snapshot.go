@@ -247,6 +247,9 @@ func (s *snapshot) loadConnections(src *sources) {
 			ID: identity.ConnectionID(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains,
 			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled, Trust: c.AuthnContext.trust(),
 		}}
+		if c.Link.By == "attribute" {
+			conn.LinkBy = identity.Name(c.Link.Attribute)
+		}
 		if c.Link.Existing == "verified_email" {
 			conn.Existing = identity.ExistingVerified
 		}
