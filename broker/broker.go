@@ -281,6 +281,7 @@ func (b *Broker) Accept(ctx context.Context, id identity.ConnectionID, said iden
 	if said.Principal.Issuer != u.Issuer {
 		return identity.Assertion{}, mixedUp(string(said.Principal.Issuer), string(u.Issuer))
 	}
+	b.warn(ctx, id, said.Remarks)
 	who, err := u.subject(said)
 	if err != nil {
 		return identity.Assertion{}, err

@@ -18,9 +18,9 @@ import (
 // replaced, values of other origins stay. Of first logins that come at once one
 // creates and the others find, since an Update is serialised with all others.
 //
-// The link is found by who, as upstream.subject returns it. Vouched are the mail addresses by which the record of somebody who is not known
-// yet may be found. A refusal to link is recorded, which an Update that fails
-// would not.
+// The link is found by who, as upstream.subject returns it. Vouched are the mail
+// addresses by which the record of somebody who is not known yet may be found. A
+// refusal to link is recorded, which an Update that fails would not.
 func (b *Broker) link(ctx context.Context, c identity.Connection, who identity.Principal, said identity.Assertion, vouched []string) (identity.Assertion, error) {
 	fresh, err := identity.NewSubject(b.rand)
 	if err != nil {
@@ -33,7 +33,10 @@ func (b *Broker) link(ctx context.Context, c identity.Connection, who identity.P
 		var err error
 		refused = nil
 		record, err = l.run(ctx, tx)
-		if err == nil || identity.CodeOf(err) != "link.exists" {
+		if err == nil {
+			return l.remark(ctx, tx, record)
+		}
+		if identity.CodeOf(err) != "link.exists" {
 			return err
 		}
 		refused = identity.AsError(err)
