@@ -51,13 +51,15 @@ func (u Upstream) issuer() identity.EntityID {
 // Config is what a Broker is made of.
 type Config struct {
 	Store       store.Store
-	EntityID    identity.EntityID            // ours: the issuer of the principals that Finish returns
-	Catalogue   *identity.Catalogue          // nil means the built-in one
-	Connections []Upstream                   // in the order in which people are to see them
-	Now         func() time.Time             // nil means time.Now
-	Rand        io.Reader                    // source of record IDs; safe for concurrent use
-	RequestID   func(context.Context) string // what events call the request; nil leaves it out
-	Log         *slog.Logger                 // nil discards
+	EntityID    identity.EntityID   // ours: the issuer of the principals that Finish returns
+	Catalogue   *identity.Catalogue // nil means the built-in one
+	Connections []Upstream          // in the order in which people are to see them
+	// Organizations are those that connections belong to.
+	Organizations []identity.Tenant
+	Now           func() time.Time             // nil means time.Now
+	Rand          io.Reader                    // source of record IDs; safe for concurrent use
+	RequestID     func(context.Context) string // what events call the request; nil leaves it out
+	Log           *slog.Logger                 // nil discards
 }
 
 // Broker answers for all upstream connections. It is immutable and safe for
@@ -73,11 +75,13 @@ type Broker struct {
 	choices   []identity.Connection // the enabled ones of upstreams
 	byID      map[identity.ConnectionID]int
 	byDomain  map[string]identity.ConnectionID
+	tenants   tenants
 }
 
 type upstream struct {
 	Upstream
 	mapping Mapping
+	tenant  *tenant  // nil: nobody's
 	out     SignsOut // nil: its Connector speaks of no logout
 }
 
@@ -113,9 +117,12 @@ func New(cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
+	if b.tenants, err = newTenants(cfg.Organizations); err != nil {
+		return nil, err
+	}
 	issuers := map[identity.EntityID]identity.ConnectionID{}
 	var faults []error
-	for _, u := range cfg.Connections {
+	for _, u := range b.tenants.spread(cfg.Connections) {
 		mapping, err := usual, error(nil)
 		if len(u.Mapping) > 0 {
 			mapping, err = NewMapping(u.Mapping, catalogue)
@@ -145,8 +152,13 @@ func (b *Broker) add(u Upstream, mapping Mapping, issuers map[identity.EntityID]
 	if other, taken := issuers[u.issuer()]; taken {
 		return fmt.Errorf("connection %q already speaks for %q", other, u.issuer())
 	}
+	owner, err := b.tenants.of(u.Connection)
+	if err != nil {
+		return err
+	}
+	off := u.Disabled || owner != nil && owner.Disabled
 	for _, d := range u.EmailDomains {
-		if err := b.addDomain(u, d); err != nil {
+		if err := b.addDomain(u, owner, d, off); err != nil {
 			return err
 		}
 	}
@@ -154,21 +166,25 @@ func (b *Broker) add(u Upstream, mapping Mapping, issuers map[identity.EntityID]
 	issuers[u.Issuer] = u.ID
 	b.byID[u.ID] = len(b.upstreams)
 	out, _ := u.Connector.(SignsOut) // what a connector can do never changes
-	b.upstreams = append(b.upstreams, upstream{Upstream: u, mapping: mapping, out: out})
-	if !u.Disabled {
+	b.upstreams = append(b.upstreams, upstream{Upstream: u, mapping: mapping, tenant: owner, out: out})
+	if !off {
 		b.choices = append(b.choices, u.Connection)
 	}
 	return nil
 }
 
-// addDomain lets people of a mail domain be routed to u. A disabled connection
-// keeps no domain occupied.
-func (b *Broker) addDomain(u Upstream, domain string) error {
-	key, ok := mailDomain("x@" + domain)
-	if !ok || strings.Contains(domain, "@") {
+// addDomain lets people of a mail domain be routed to u, unless the domain belongs
+// to an organization that is not u's. A connection that is off keeps no domain
+// occupied.
+func (b *Broker) addDomain(u Upstream, owner *tenant, domain string, off bool) error {
+	key, ok := domainKey(domain)
+	if !ok {
 		return fmt.Errorf("%q is no mail domain", domain)
 	}
-	if u.Disabled {
+	if other := b.tenants.byDomain[key]; other != owner && (other != nil || owner != nil) {
+		return fmt.Errorf("mail domain %q is none of its organization", key)
+	}
+	if off {
 		return nil
 	}
 	if other, taken := b.byDomain[key]; taken {
@@ -294,6 +310,9 @@ func (b *Broker) Accept(ctx context.Context, id identity.ConnectionID, said iden
 	if dropped := u.mapping.Dropped(said); len(dropped) > 0 {
 		b.log.DebugContext(ctx, "attributes that no rule maps were dropped", "connection", id, "names", dropped)
 	}
+	if why := b.trespass(u, mapped); why != nil {
+		return identity.Assertion{}, why
+	}
 	return b.link(ctx, u.Connection, who, mapped, u.vouched(said, mapped))
 }
 
@@ -331,6 +350,9 @@ func (b *Broker) upstream(id identity.ConnectionID) (upstream, error) {
 			Kind: identity.KindDenied, Code: "up.disabled", Who: identity.WhoOperator, Seen: string(id),
 			Msg: "This way to sign in is switched off at present.",
 		}
+	}
+	if why := b.upstreams[i].barred(); why != nil {
+		return upstream{}, why
 	}
 	return b.upstreams[i], nil
 }

@@ -98,6 +98,9 @@ func (l linking) run(ctx context.Context, tx *store.Tx) (identity.Record, error)
 	if record.Disabled {
 		return identity.Record{}, errDisabled(record)
 	}
+	if why := l.belong(record); why != nil {
+		return identity.Record{}, why
+	}
 	if err := tx.Links.Touch(ctx, link, l.now); err != nil {
 		return identity.Record{}, fmt.Errorf("touching the link: %w", err)
 	}
@@ -113,7 +116,7 @@ func (l linking) create(ctx context.Context, tx *store.Tx) (identity.Record, err
 			Seen: "no record for this person", Expected: "a record, or a connection that creates them",
 		}
 	}
-	record := identity.Record{ID: l.fresh, Created: l.now, Updated: l.now}
+	record := identity.Record{ID: l.fresh, Organization: l.connection.Organization, Created: l.now, Updated: l.now}
 	record.Reconcile(identity.Source(l.connection.ID), l.said.Attributes)
 	if err := tx.Records.Create(ctx, record); err != nil {
 		return identity.Record{}, fmt.Errorf("creating the record: %w", err)
@@ -140,7 +143,8 @@ func (l linking) link(ctx context.Context, tx *store.Tx, record identity.Record)
 // update gives record the values that this login brought. It writes nothing
 // when they are the ones it has.
 func (l linking) update(ctx context.Context, tx *store.Tx, record identity.Record) (identity.Record, error) {
-	if !record.Reconcile(identity.Source(l.connection.ID), l.said.Attributes) {
+	joined := l.join(&record)
+	if !record.Reconcile(identity.Source(l.connection.ID), l.said.Attributes) && !joined {
 		return record, nil
 	}
 	record.Updated = l.now

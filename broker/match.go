@@ -39,13 +39,6 @@ func (u upstream) vouched(said, mapped identity.Assertion) []string {
 	return keys
 }
 
-func (u upstream) owns(domain string) bool {
-	return slices.ContainsFunc(u.EmailDomains, func(d string) bool {
-		key, ok := mailDomain("x@" + d)
-		return ok && key == domain
-	})
-}
-
 // match is a record that has a vouched mail address, and whether somebody who is
 // to be believed says so of the record, too.
 type match struct {
@@ -57,7 +50,8 @@ type match struct {
 // vouches for. A value counts as verified if the operator set it or the connection
 // brought it that owns the domain; what a person typed does not, and still
 // matches, since the address is not theirs (squatting). What other connections
-// said of a domain that is not theirs matches nobody.
+// said of a domain that is not theirs matches nobody, and so do the people of
+// another organization.
 func (l linking) matches(ctx context.Context, tx *store.Tx) ([]match, error) {
 	var found []match
 	for _, key := range l.vouched {
@@ -66,7 +60,7 @@ func (l linking) matches(ctx context.Context, tx *store.Tx) ([]match, error) {
 			return nil, fmt.Errorf("finding records by mail: %w", err)
 		}
 		for _, r := range records {
-			if slices.ContainsFunc(found, func(m match) bool { return m.record.ID == r.ID }) {
+			if r.Organization != "" && r.Organization != l.connection.Organization || slices.ContainsFunc(found, func(m match) bool { return m.record.ID == r.ID }) {
 				continue
 			}
 			typed, verified := false, false

@@ -22,7 +22,10 @@ type RelyingParty struct {
 
 	Access  Condition // who may be signed in there; nil: everybody
 	Refusal string    // what is told to those who may not; empty: a sentence of ours
-	Consent ConsentMode
+	// Organizations are those whose people are served, by their own connections
+	// alone; none: everybody.
+	Organizations []OrganizationID
+	Consent       ConsentMode
 
 	Sign    SignRule
 	Encrypt EncryptRule
@@ -45,6 +48,7 @@ type Person struct {
 	Attributes   Attributes
 	Context      AuthnContext
 	Connection   ConnectionID // how the person came in
+	Organization OrganizationID
 	RelyingParty RelyingPartyID
 }
 
@@ -172,6 +176,7 @@ type Connection struct {
 	Name         string   // what a person reads on the button
 	Issuer       EntityID // whose principals it brings; empty for local
 	EmailDomains []string
+	Organization OrganizationID // whose people it brings, if it is an organization's
 	Mapping      []MapRule
 	Create       bool // make a Record for a Principal that is not known yet
 	Existing     ExistingRule

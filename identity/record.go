@@ -31,9 +31,12 @@ type Record struct {
 	ID       RecordID
 	Logins   []string // sign-in names, unique over all records, as LoginKey folds them
 	Disabled bool
-	Values   []Value
-	Created  time.Time
-	Updated  time.Time
+	// Organization is the one that the record belongs to, if any: only its own
+	// connections bring the person in.
+	Organization OrganizationID
+	Values       []Value
+	Created      time.Time
+	Updated      time.Time
 }
 
 // Attributes returns the record's values under their canonical names, each

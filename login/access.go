@@ -5,6 +5,9 @@ import "github.com/samlet-id/samlet/identity"
 // admit says why a person may not be signed in at a relying party, or nil. A
 // condition that cannot tell keeps everybody out.
 func admit(rp identity.RelyingParty, person identity.Person) *identity.Error {
+	if !serves(rp.Organizations, person.Organization) {
+		return errOrganization(rp, person)
+	}
 	if rp.Access == nil {
 		return nil
 	}

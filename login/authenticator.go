@@ -195,8 +195,8 @@ func (a *Authenticator) deliver(ctx context.Context, tx *store.Tx, rp identity.R
 	if err != nil {
 		return identity.Assertion{}, nil, fmt.Errorf("reading the record: %w", err)
 	}
-	if rec.Disabled {
-		return identity.Assertion{}, errDisabled(), nil
+	if why := a.barred(rec); why != nil {
+		return identity.Assertion{}, why, nil
 	}
 	l := live{session: *t.Session, record: rec}
 	o, err := a.prepare(ctx, tx, rp, t.Request, l, t.Agreed)

@@ -113,8 +113,8 @@ func (a *Authenticator) settleDirect(ctx context.Context, rp identity.RelyingPar
 // judgeDirect is the dispatcher's word on somebody who has proved who they are:
 // the offer that answers, or why nothing does.
 func (a *Authenticator) judgeDirect(ctx context.Context, tx *store.Tx, rp identity.RelyingParty, t *ticket, l live) (*offer, error, error) {
-	if l.record.Disabled {
-		return nil, errDisabled(), nil
+	if why := a.barred(l.record); why != nil {
+		return nil, why, nil
 	}
 	now := l.session.Created
 	a.end(t, l.session, now)

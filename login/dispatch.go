@@ -171,19 +171,21 @@ func unmet(req identity.AuthnRequest, s identity.Session, now time.Time) *identi
 
 // offer says which ways in a request leaves open: samlet's own, unless what it
 // proves cannot answer the request, and upstreams, of which nobody can know
-// beforehand what they prove.
+// beforehand what they prove. Where the relying party serves some organizations
+// alone, only theirs are left.
 func (a *Authenticator) offer(req identity.AuthnRequest) (local bool, upstreams []identity.Connection) {
+	served := a.served(req)
 	local = a.cfg.Local != nil && req.Context.Satisfied(provable(a.cfg.Local)) && req.Scoping.Lists(req.Issuer) &&
-		(req.Connection == "" || req.Connection == identity.LocalConnection)
+		len(served) == 0 && (req.Connection == "" || req.Connection == identity.LocalConnection)
 	if a.cfg.Upstream == nil {
 		return local, nil
 	}
 	all := a.cfg.Upstream.Connections()
-	if !req.Scoping.Given() && req.Connection == "" && (len(a.cfg.Remote) == 0 || len(req.Context.Classes) == 0) {
+	if !req.Scoping.Given() && req.Connection == "" && len(served) == 0 && (len(a.cfg.Remote) == 0 || len(req.Context.Classes) == 0) {
 		return local, all
 	}
 	for _, c := range all {
-		if a.may(req, c) && (req.Connection == "" || req.Connection == c.ID) {
+		if serves(served, c.Organization) && a.may(req, c) && (req.Connection == "" || req.Connection == c.ID) {
 			upstreams = append(upstreams, c)
 		}
 	}

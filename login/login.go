@@ -65,6 +65,9 @@ type Config struct {
 	Remote map[identity.ConnectionID]Method
 	// RelyingParty finds an application by its slug, as it is configured now.
 	RelyingParty func(identity.RelyingPartyID) (identity.RelyingParty, bool)
+	// Organization finds an organization by its slug, as it is configured now. Nil
+	// knows none.
+	Organization func(identity.OrganizationID) (identity.Tenant, bool)
 	// Catalogue has the labels by which people are told of attributes. Nil shows
 	// our own names.
 	Catalogue *identity.Catalogue
@@ -136,6 +139,9 @@ func New(cfg Config) (*Authenticator, error) {
 	}
 	if cfg.LogoutTimeout <= 0 {
 		cfg.LogoutTimeout = 5 * time.Second
+	}
+	if cfg.Organization == nil {
+		cfg.Organization = func(identity.OrganizationID) (identity.Tenant, bool) { return identity.Tenant{}, false }
 	}
 	if cfg.ClientIP == nil {
 		cfg.ClientIP = remoteAddr

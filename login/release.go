@@ -35,7 +35,7 @@ type offer struct {
 func (a *Authenticator) prepare(ctx context.Context, tx *store.Tx, rp identity.RelyingParty, req identity.AuthnRequest, l live, agreed string) (*offer, error) {
 	o := &offer{rp: rp, req: req, live: l, attributes: l.record.Attributes()}
 	person := identity.Person{
-		Attributes: o.attributes, Context: l.session.Context, Connection: l.session.Connection, RelyingParty: rp.ID,
+		Attributes: o.attributes, Context: l.session.Context, Connection: l.session.Connection, Organization: l.record.Organization, RelyingParty: rp.ID,
 	}
 	if o.refusal = admit(rp, person); o.refusal != nil {
 		return o, nil
@@ -134,8 +134,8 @@ func (a *Authenticator) pretend(ctx context.Context, tx *store.Tx, id identity.R
 	if err != nil {
 		return live{}, fmt.Errorf("reading the record: %w", err)
 	}
-	if rec.Disabled {
-		return live{}, errDisabled()
+	if why := a.barred(rec); why != nil {
+		return live{}, why
 	}
 	s := identity.Session{
 		ID: "preview", Record: id, Connection: req.Connection, Created: now, NotAfter: now.Add(a.cfg.Sessions.Absolute),

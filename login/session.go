@@ -50,7 +50,7 @@ func (a *Authenticator) sessionIn(ctx context.Context, tx *store.Tx, token strin
 		}
 		return nil, fmt.Errorf("reading the session's record: %w", err)
 	}
-	if rec.Disabled {
+	if a.barred(rec) != nil {
 		return nil, nil
 	}
 	return &live{session: s, record: rec}, nil
@@ -132,9 +132,9 @@ func (a *Authenticator) establish(w http.ResponseWriter, r *http.Request, t *tic
 		if err != nil {
 			return fmt.Errorf("reading the record of who signed in: %w", err)
 		}
-		if rec.Disabled {
-			ended.Refusal = refuse(errDisabled())
-			if err := tx.Events.Append(ctx, a.event(ctx, identity.EventLoginFailed, &ended, identity.Session{Record: rec.ID, Connection: who.connection}, "user.disabled")); err != nil {
+		if why := a.barred(rec); why != nil {
+			ended.Refusal = refuse(why)
+			if err := tx.Events.Append(ctx, a.event(ctx, identity.EventLoginFailed, &ended, identity.Session{Record: rec.ID, Connection: who.connection}, why.Code)); err != nil {
 				return fmt.Errorf("recording the refused login: %w", err)
 			}
 			return a.save(ctx, tx, &ended)

@@ -60,6 +60,7 @@ type setup struct {
 	scope       string
 	lifetimes   login.Lifetimes
 	connections []identity.Connection
+	tenants     func(identity.OrganizationID) (identity.Tenant, bool)
 	wrap        func(store.Store) store.Store
 	down        *downstream
 	patience    time.Duration // LogoutTimeout
@@ -86,7 +87,7 @@ func newWorld(tb testing.TB, s setup) *world {
 		tb.Fatal(err)
 	}
 	cfg := login.Config{
-		Store: db, Web: edge, RelyingParty: w.party, Sessions: s.lifetimes, Scope: s.scope, Now: w.now, Rand: rand.Reader, Log: log,
+		Store: db, Web: edge, RelyingParty: w.party, Organization: s.tenants, Sessions: s.lifetimes, Scope: s.scope, Now: w.now, Rand: rand.Reader, Log: log,
 		ClientIP: func(r *http.Request) string { return r.Header.Get("Test-Address") },
 	}
 	if s.down != nil {

@@ -20,6 +20,7 @@ type Config struct {
 	EntityCategories []CategoryConfig        `yaml:"entity_categories"`
 	ServiceProviders []ServiceProviderConfig `yaml:"service_providers"`
 	Connections      []ConnectionConfig      `yaml:"connections"`
+	Organizations    []OrganizationConfig    `yaml:"organizations"`
 	Authentication   AuthenticationConfig    `yaml:"authentication"`
 	Log              LogConfig               `yaml:"log"`
 }
@@ -127,7 +128,8 @@ type ServiceProviderConfig struct {
 	ID                  string             `yaml:"id"`
 	Name                string             `yaml:"name"`
 	Disabled            bool               `yaml:"disabled"`
-	Recipe              string             `yaml:"recipe"` // the recipe that made the entry
+	Organizations       []string           `yaml:"organizations"` // whose people alone are served
+	Recipe              string             `yaml:"recipe"`        // the recipe that made the entry
 	Metadata            MetadataSource     `yaml:"metadata"`
 	IDP                 SPIdentityConfig   `yaml:"idp"`
 	NameID              NameIDConfig       `yaml:"name_id"`
@@ -215,6 +217,7 @@ type ConnectionConfig struct {
 	Preset       string         `yaml:"preset"` // generic, auth0, google
 	Name         string         `yaml:"name"`
 	Disabled     bool           `yaml:"disabled"`
+	Organization string         `yaml:"organization"`
 	EmailDomains []string       `yaml:"email_domains"`
 	Metadata     MetadataSource `yaml:"metadata"`
 	Require      RequireConfig  `yaml:"require"`

@@ -46,6 +46,7 @@ func (d *decoder) checkConfig(c *Config) {
 	}
 	d.checkServiceProviders(c, names)
 	d.checkConnections(c.Connections, names)
+	d.checkOrganizations(c)
 	d.checkBounds(c)
 	for i, m := range c.Authentication.Methods {
 		d.oneOf(fmt.Sprintf("authentication.methods[%d].id", i), m.ID, "password")
@@ -186,7 +187,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 		d.checkLinkBy(at, c)
 		d.checkScopes(at+".scopes", c.Scopes)
 		d.oneOf(at+".link.existing", c.Link.Existing, "", "never", "ask", "verified_email")
-		if c.Link.Existing == "verified_email" && len(c.EmailDomains) == 0 {
+		if c.Link.Existing == "verified_email" && len(c.EmailDomains) == 0 && c.Organization == "" {
 			d.faultAt(at+".link.existing", "verified_email links within the connection's own mail domains: list them in email_domains")
 		}
 		d.oneOf(at+".link.update", c.Link.Update, "", "every_login")

@@ -63,7 +63,7 @@ func (d *decoder) checkBounds(c *Config) {
 	for i, sp := range c.ServiceProviders {
 		at := fmt.Sprintf("service_providers[%d]", i)
 		d.bound(at+".session.lifetime", sp.Session.Lifetime, time.Minute, maxLifetime)
-		d.checkAccess(at+".access", sp.Access)
+		d.checkAccess(at+".access", sp.Access, len(sp.Organizations) > 0)
 		if sp.IDP.EntityID != "" && sp.IDP.EntityID == c.IDP.EntityID {
 			d.faultAt(at+".idp.entity_id", "this is the entityID by which everybody knows us; leave it out")
 		}
@@ -84,12 +84,12 @@ func (d *decoder) checkBounds(c *Config) {
 }
 
 // checkAccess refuses a rule that was left empty: it would let everybody in.
-func (d *decoder) checkAccess(at string, c AccessConfig) {
+func (d *decoder) checkAccess(at string, c AccessConfig, organizations bool) {
 	switch {
 	case d.has(at+".require") && strings.TrimSpace(c.Require) == "":
 		d.faultAt(at+".require", "the rule is empty; leave require out to let everybody in")
-	case c.Message != "" && c.Require == "":
-		d.faultAt(at+".message", "nobody is refused without require")
+	case c.Message != "" && c.Require == "" && !organizations:
+		d.faultAt(at+".message", "nobody is refused without require or organizations")
 	}
 }
 

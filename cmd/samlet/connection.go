@@ -21,6 +21,7 @@ type connectionRow struct {
 	ID           string   `json:"id"`
 	Type         string   `json:"type"`
 	Name         string   `json:"name"`
+	Organization string   `json:"organization,omitempty"`
 	EmailDomains []string `json:"email_domains"`
 	EntityID     string   `json:"entity_id,omitempty"`
 	Certificates []string `json:"certificates,omitempty"` // subject and end of validity
@@ -36,7 +37,7 @@ func connectionRows(snap *snapshot) []connectionRow {
 	var rows []connectionRow
 	base := snap.Config.Server.BaseURL
 	for _, c := range snap.Config.Connections {
-		row := connectionRow{ID: c.ID, Type: c.Type, Name: c.Name, EmailDomains: append([]string{}, c.EmailDomains...), Disabled: c.Disabled}
+		row := connectionRow{ID: c.ID, Type: c.Type, Name: c.Name, Organization: c.Organization, EmailDomains: append([]string{}, c.EmailDomains...), Disabled: c.Disabled}
 		if c.Type == "ldap" {
 			row.EntityID = "ldap:" + row.ID
 		}

@@ -127,7 +127,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().Bool("json", false, "print JSON")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(explainCommand(), initCommand(), serveCommand(), demoCommand(), versionCommand(), configCommand(),
-		userCommand(), sessionCommand(), spCommand(), connectionCommand(), keysCommand(), samlCommand(), testCommand())
+		userCommand(), sessionCommand(), spCommand(), connectionCommand(), organizationCommand(), keysCommand(), samlCommand(), testCommand())
 	requireArguments(root)
 	return root
 }

@@ -22,6 +22,7 @@ type snapshot struct {
 	Catalogue   *identity.Catalogue
 	Parties     []party
 	Connections []connection
+	Tenants     []identity.Tenant
 	Warnings    []string  // what works without, such as metadata that could not be fetched
 	Incomplete  bool      // metadata that could not be fetched is left out
 	Expires     time.Time // the first validUntil of metadata that is fetched; zero for none
@@ -78,6 +79,7 @@ func buildSnapshot(path string, keys func(*Config, *decoder) (*certs.Ring, error
 	src.warnings = looseModes(cfg, d)
 	s.loadParties(src, readPolicy(cfg, s.Catalogue, d))
 	s.loadConnections(src)
+	s.Tenants = tenantsOf(cfg.Organizations)
 	if len(d.faults) > 0 {
 		return nil, &configError{d.sorted()}
 	}
@@ -166,7 +168,7 @@ func (s *snapshot) loadParties(src *sources, rules *policy) {
 func relyingParty(c ServiceProviderConfig, entityID identity.EntityID) identity.RelyingParty {
 	return identity.RelyingParty{
 		ID: identity.RelyingPartyID(c.ID), EntityID: entityID, Name: c.Name, Disabled: c.Disabled,
-		Issuer: identity.EntityID(c.IDP.EntityID),
+		Issuer: identity.EntityID(c.IDP.EntityID), Organizations: organizationIDs(c.Organizations),
 		NameID: identity.NameIDRule{
 			Format: nameIDFormat(c.NameID.Format), Source: identity.Name(c.NameID.Source), None: c.NameID.Format == "none",
 			NameQualifier: c.NameID.NameQualifier, SPNameQualifier: c.NameID.SPNameQualifier,
@@ -249,7 +251,7 @@ func (s *snapshot) loadConnections(src *sources) {
 	seen := map[identity.EntityID]string{}
 	for i, c := range s.Config.Connections {
 		conn := connection{config: c, Connection: identity.Connection{
-			ID: identity.ConnectionID(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains,
+			ID: identity.ConnectionID(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains, Organization: identity.OrganizationID(c.Organization),
 			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled, Trust: c.AuthnContext.trust(),
 		}}
 		if c.Link.By == "attribute" {

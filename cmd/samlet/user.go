@@ -205,13 +205,14 @@ func passwordParams(cfg *Config) password.Params {
 
 // userRow is one line of `user list`; its JSON is stable.
 type userRow struct {
-	ID       string      `json:"id"`
-	Logins   []string    `json:"logins"`
-	Disabled bool        `json:"disabled"`
-	Values   []userValue `json:"values"`
-	Links    []userLink  `json:"links"`
-	Created  time.Time   `json:"created"`
-	Updated  time.Time   `json:"updated"`
+	ID           string      `json:"id"`
+	Logins       []string    `json:"logins"`
+	Disabled     bool        `json:"disabled"`
+	Organization string      `json:"organization,omitempty"`
+	Values       []userValue `json:"values"`
+	Links        []userLink  `json:"links"`
+	Created      time.Time   `json:"created"`
+	Updated      time.Time   `json:"updated"`
 }
 
 type userValue struct {
@@ -288,7 +289,7 @@ func userRows(ctx context.Context, db store.Store) ([]userRow, error) {
 }
 
 func rowOf(r identity.Record, links []identity.Link) userRow {
-	row := userRow{ID: string(r.ID), Logins: r.Logins, Disabled: r.Disabled, Values: []userValue{}, Links: []userLink{}, Created: r.Created, Updated: r.Updated}
+	row := userRow{ID: string(r.ID), Logins: r.Logins, Disabled: r.Disabled, Organization: string(r.Organization), Values: []userValue{}, Links: []userLink{}, Created: r.Created, Updated: r.Updated}
 	for _, v := range r.Values {
 		row.Values = append(row.Values, userValue{string(v.Name), v.Value, string(v.Source)})
 	}

@@ -43,6 +43,9 @@ func userShowCommand() *cobra.Command {
 			}
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, "id        %s\nsign-in   %s\ndisabled  %t\ncreated   %s\n", row.ID, strings.Join(row.Logins, ", "), row.Disabled, row.Created.Format(time.RFC3339))
+			if row.Organization != "" {
+				fmt.Fprintf(out, "belongs   %s\n", row.Organization)
+			}
 			for _, v := range row.Values {
 				fmt.Fprintf(out, "value     %s=%s (%s)\n", v.Name, v.Value, v.Source)
 			}

@@ -169,14 +169,14 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 	}
 	return broker.New(broker.Config{
 		Store: sh.store, EntityID: identity.EntityID(cfg.IDP.EntityID), Catalogue: h.snapshot.Catalogue,
-		Connections: upstreams, Now: sh.now, Rand: sh.rand, RequestID: web.RequestID, Log: sh.log,
+		Connections: upstreams, Organizations: h.snapshot.Tenants, Now: sh.now, Rand: sh.rand, RequestID: web.RequestID, Log: sh.log,
 	})
 }
 
 func (h *house) buildLogin(sh *shared, site *web.Web, upstream *broker.Broker, parties *directory) (*login.Authenticator, error) {
 	snap, cfg := h.snapshot, h.snapshot.Config
 	c := login.Config{
-		Store: sh.store, Web: site, RelyingParty: parties.relyingParty, Catalogue: snap.Catalogue, Scope: strings.ToLower(cfg.IDP.Scope), ClientIP: clientIP(cfg.Server.TrustedProxies),
+		Store: sh.store, Web: site, RelyingParty: parties.relyingParty, Organization: snap.tenants(), Catalogue: snap.Catalogue, Scope: strings.ToLower(cfg.IDP.Scope), ClientIP: clientIP(cfg.Server.TrustedProxies),
 		Sessions: login.Lifetimes{Idle: time.Duration(cfg.Authentication.Session.Idle), Absolute: time.Duration(cfg.Authentication.Session.Absolute)},
 		// Each knows the other: by the time that anybody signs out, both are there.
 		Downstream: func() login.Downstream { return h.idp }, LogoutTimeout: time.Duration(cfg.IDP.Logout.Timeout),

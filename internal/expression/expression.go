@@ -9,6 +9,7 @@
 //	user.NAME        the attribute of the catalogue: a string, or "" if there is
 //	                 none; of type string_list, a list
 //	user.connection  how the person came in
+//	user.org         the id of the person's organization, or ""
 //	authn.class      the authentication context class that was reached
 //	sp               the id of the service provider
 //
@@ -90,13 +91,18 @@ func New(c *identity.Catalogue) *Compiler {
 			user[n] = types.Array(types.String)
 		}
 	}
-	k.lists[connection], user[connection] = false, types.String
+	for _, name := range []string{connection, organization} {
+		k.lists[name], user[name] = false, types.String
+	}
 	k.schema = types.Map{"user": user, "authn": types.Map{"class": types.String}, "sp": types.String}
 	return k
 }
 
-// connection is the one name below user that is no attribute.
-const connection = "connection"
+// The names below user that are no attributes.
+const (
+	connection   = "connection"
+	organization = "org"
+)
 
 // Condition compiles source, which must be true or false. A faulty one is a
 // *Fault.
@@ -234,8 +240,12 @@ func (p *program) run(who identity.Person) (any, error) {
 func (p *program) fill(m *machine, who identity.Person) error {
 	total, count := 0, 0
 	for _, name := range p.reads {
-		if name == connection {
+		switch name {
+		case connection:
 			m.user[name] = string(who.Connection)
+			continue
+		case organization:
+			m.user[name] = string(who.Organization)
 			continue
 		}
 		values := who.Attributes[identity.Name(name)]

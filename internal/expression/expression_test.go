@@ -24,6 +24,7 @@ func compiler(tb testing.TB) *expression.Compiler {
 }
 
 var ada = identity.Person{
+	Organization: "acme",
 	Attributes: identity.Attributes{
 		identity.Mail: {"ada@example.test", "countess@example.test"}, identity.GivenName: {"Ada"}, identity.FamilyName: {"Lovelace"},
 		identity.Groups: {"acme-staff", "acme-admins", "canteen"}, identity.Organization: {"acme"}, "cost-centre": {"12"},
@@ -46,6 +47,7 @@ func TestCondition(t *testing.T) {
 		{`user.staff_no == ""`, true},
 		{`user["cost-centre"] == "12"`, true},
 		{`user.connection == "partner" and sp == "wiki"`, true},
+		{`user.org == "acme"`, true},
 		{`authn.class == "https://refeds.org/profile/mfa"`, true},
 		{`user.mail endsWith "@example.test"`, true},
 		{`user.mail == "countess@example.test"`, false},

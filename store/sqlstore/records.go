@@ -21,7 +21,7 @@ type records struct{ c *conn }
 // order out of the subquery: an ORDER BY within string_agg would have SQLite sort
 // what its index has in order already.
 const sqlRecords = `
-SELECT r.id, r.disabled, r.created, r.updated,
+SELECT r.id, r.disabled, r.organization, r.created, r.updated,
 	COALESCE((SELECT string_agg(part, '') FROM (
 		SELECT octet_length(login) || ':' || login AS part
 		FROM record_logins WHERE record = r.id ORDER BY position) AS l), ''),
@@ -36,7 +36,7 @@ func (s records) load(ctx context.Context, from, to identity.RecordID) ([]identi
 	err := s.c.all(ctx, func(rows *sql.Rows) error {
 		var r identity.Record
 		var logins, values parts
-		if err := rows.Scan(&r.ID, &r.Disabled, instant{&r.Created}, instant{&r.Updated}, &logins, &values); err != nil {
+		if err := rows.Scan(&r.ID, &r.Disabled, &r.Organization, instant{&r.Created}, instant{&r.Updated}, &logins, &values); err != nil {
 			return err
 		}
 		for logins != "" {
@@ -87,9 +87,9 @@ func (s records) Create(ctx context.Context, r identity.Record) error {
 		return err
 	}
 	n, err := s.c.exec(ctx, `
-INSERT INTO records (id, disabled, created, updated)
-VALUES ($1, $2, $3, $4)
-ON CONFLICT DO NOTHING`, r.ID, r.Disabled, micros(r.Created), micros(r.Updated))
+INSERT INTO records (id, disabled, organization, created, updated)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING`, r.ID, r.Disabled, r.Organization, micros(r.Created), micros(r.Updated))
 	if err != nil {
 		return err
 	}
@@ -221,11 +221,11 @@ func (s records) Replace(ctx context.Context, r identity.Record) error {
 			return err
 		}
 	}
-	if old.Disabled == r.Disabled && micros(old.Created) == micros(r.Created) && micros(old.Updated) == micros(r.Updated) {
+	if old.Disabled == r.Disabled && old.Organization == r.Organization && micros(old.Created) == micros(r.Created) && micros(old.Updated) == micros(r.Updated) {
 		return nil
 	}
-	_, err = s.c.exec(ctx, `UPDATE records SET disabled = $1, created = $2, updated = $3 WHERE id = $4`,
-		r.Disabled, micros(r.Created), micros(r.Updated), r.ID)
+	_, err = s.c.exec(ctx, `UPDATE records SET disabled = $1, organization = $2, created = $3, updated = $4 WHERE id = $5`,
+		r.Disabled, r.Organization, micros(r.Created), micros(r.Updated), r.ID)
 	return err
 }
 

@@ -35,7 +35,7 @@ func testRecords(t *testing.T, s store.Store) {
 		Created: start,
 		Updated: start,
 	}
-	bob := identity.Record{ID: "r-bob", Logins: []string{"bob"}, Disabled: true, Created: start, Updated: start.Add(time.Second)}
+	bob := identity.Record{ID: "r-bob", Logins: []string{"bob"}, Disabled: true, Organization: "acme", Created: start, Updated: start.Add(time.Second)}
 	update(t, s, func(tx *store.Tx) error { return tx.Records.Create(ctx, alice) })
 	update(t, s, func(tx *store.Tx) error { return tx.Records.Create(ctx, bob) })
 

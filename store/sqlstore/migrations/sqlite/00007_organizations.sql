@@ -1,0 +1,4 @@
+-- +goose Up
+
+-- The organization that a person belongs to.
+ALTER TABLE records ADD COLUMN organization TEXT NOT NULL DEFAULT '';
