@@ -264,7 +264,7 @@ type TranslateConfig struct {
 type LinkConfig struct {
 	Create   *bool  `yaml:"create"`
 	By       string `yaml:"by"`       // subject: the upstream's own identifier
-	Existing string `yaml:"existing"` // never: an account with the same mail stays another person's; verified_email
+	Existing string `yaml:"existing"` // never: an account with the same mail stays another person's; verified_email; ask
 	Update   string `yaml:"update"`   // every_login
 }
 

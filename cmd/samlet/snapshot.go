@@ -247,17 +247,12 @@ func (s *snapshot) loadConnections(src *sources) {
 			ID: identity.ConnectionID(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains,
 			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled, Trust: c.AuthnContext.trust(),
 		}}
-		if c.Link.Existing == "verified_email" {
-			conn.Existing = identity.ExistingVerified
-		}
+		conn.Existing = existingRule(c.Link.Existing)
 		for _, m := range c.Map {
 			conn.Mapping = append(conn.Mapping, mapRule(m))
 		}
 		for _, a := range c.Require.WeakAlgorithms {
 			src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].require.weak_algorithms: %s is accepted of %s", i, a, c.ID))
-		}
-		if c.Link.Existing == "ask" {
-			src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].link.existing: nobody is asked yet; %s behaves as with never", i, c.ID))
 		}
 		if c.Type == "saml" {
 			at := fmt.Sprintf("connections[%d].metadata", i)
@@ -279,6 +274,16 @@ func (s *snapshot) loadConnections(src *sources) {
 		}
 		s.Connections = append(s.Connections, conn)
 	}
+}
+
+func existingRule(s string) identity.ExistingRule {
+	switch s {
+	case "verified_email":
+		return identity.ExistingVerified
+	case "ask":
+		return identity.ExistingAsk
+	}
+	return identity.ExistingNever
 }
 
 func mapRule(m MapConfig) identity.MapRule {
