@@ -277,7 +277,7 @@ func (b *Broker) Accept(ctx context.Context, id identity.ConnectionID, said iden
 		return identity.Assertion{}, mixedUp(string(said.Principal.Issuer), string(u.Issuer))
 	}
 	said.Context = believe(said.Context, u.Trust)
-	mapped, err := u.mapping.Apply(said)
+	mapped, err := u.mapping.Apply(id, said)
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("mapping what connection %q said: %w", id, err)
 	}

@@ -250,7 +250,8 @@ type MapConfig struct {
 	Translate  []TranslateConfig `yaml:"translate"`
 	KeepOthers bool              `yaml:"keep_others"`
 	Only       []string          `yaml:"only"`
-	Value      string            `yaml:"value"`
+	Value      string            `yaml:"value"`    // expression
+	Constant   stringList        `yaml:"constant"` // for when nothing else gave anything
 	Required   bool              `yaml:"required"`
 }
 

@@ -250,8 +250,12 @@ func (s *snapshot) loadConnections(src *sources) {
 		if c.Link.Existing == "verified_email" {
 			conn.Existing = identity.ExistingVerified
 		}
-		for _, m := range c.Map {
-			conn.Mapping = append(conn.Mapping, mapRule(m))
+		for j, m := range c.Map {
+			rule, err := mapRule(m)
+			if err != nil {
+				src.decoder.faultAt(fmt.Sprintf("connections[%d].map[%d]", i, j), "%v", err)
+			}
+			conn.Mapping = append(conn.Mapping, rule)
 		}
 		for _, a := range c.Require.WeakAlgorithms {
 			src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].require.weak_algorithms: %s is accepted of %s", i, a, c.ID))
@@ -279,17 +283,6 @@ func (s *snapshot) loadConnections(src *sources) {
 		}
 		s.Connections = append(s.Connections, conn)
 	}
-}
-
-func mapRule(m MapConfig) identity.MapRule {
-	r := identity.MapRule{
-		To: identity.Name(m.To), From: m.From, Match: m.Match, Replace: m.Replace, KeepOthers: m.KeepOthers,
-		Only: m.Only, Value: m.Value, Required: m.Required,
-	}
-	for _, t := range m.Translate {
-		r.Translate = append(r.Translate, identity.Translation{From: t.From, To: t.To})
-	}
-	return r
 }
 
 // party finds a service provider by its id.
