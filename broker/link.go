@@ -18,29 +18,25 @@ import (
 // replaced, values of other origins stay. Of first logins that come at once one
 // creates and the others find, since an Update is serialised with all others.
 //
-// Vouched are the mail addresses by which the record of somebody who is not known
-// yet may be found. A refusal to link is recorded, which an Update that fails
-// would not.
-func (b *Broker) link(ctx context.Context, c identity.Connection, said identity.Assertion, vouched []string) (identity.Assertion, error) {
-	if said.Principal.Anonymous() {
-		return identity.Assertion{}, &identity.Error{
-			Kind: identity.KindInvalid, Code: "up.missing_subject", Who: identity.WhoPartner,
-			Msg:  "Your organization's sign-in service did not say who you are in a way that lasts.",
-			Seen: seenSubject(said.Principal), Expected: "a NameID whose format is not transient",
-		}
-	}
+// The link is found by who, as upstream.subject returns it. Vouched are the mail
+// addresses by which the record of somebody who is not known yet may be found. A
+// refusal to link is recorded, which an Update that fails would not.
+func (b *Broker) link(ctx context.Context, c identity.Connection, who identity.Principal, said identity.Assertion, vouched []string) (identity.Assertion, error) {
 	fresh, err := identity.NewSubject(b.rand)
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("making a record ID: %w", err)
 	}
-	l := linking{connection: c, said: said, vouched: vouched, fresh: identity.RecordID(fresh), requestID: b.requestID(ctx), now: b.now().UTC()}
+	l := linking{connection: c, who: who, said: said, vouched: vouched, fresh: identity.RecordID(fresh), requestID: b.requestID(ctx), now: b.now().UTC()}
 	var record identity.Record
 	var refused *identity.Error
 	err = b.store.Update(ctx, func(tx *store.Tx) error {
 		var err error
 		refused = nil
 		record, err = l.run(ctx, tx)
-		if err == nil || identity.CodeOf(err) != "link.exists" {
+		if err == nil {
+			return l.remark(ctx, tx, record)
+		}
+		if identity.CodeOf(err) != "link.exists" {
 			return err
 		}
 		refused = identity.AsError(err)
@@ -60,6 +56,7 @@ func (b *Broker) link(ctx context.Context, c identity.Connection, said identity.
 // local is said with our own record in place of the upstream's principal.
 func (b *Broker) local(said identity.Assertion, record identity.Record) identity.Assertion {
 	out := said
+	out.Upstream = said.Principal
 	out.Principal = identity.Principal{Issuer: b.entityID, Subject: string(record.ID)}
 	out.Attributes = record.Attributes()
 	// Nearest first (SAML Core 2.7.2.2): whom we asked, then whom they asked.
@@ -67,17 +64,11 @@ func (b *Broker) local(said identity.Assertion, record identity.Record) identity
 	return out
 }
 
-func seenSubject(p identity.Principal) string {
-	if p.Subject == "" {
-		return "no NameID"
-	}
-	return "a NameID of format " + string(p.Format)
-}
-
 // linking is one run of link within a transaction. It may run again after a
 // conflict, so it holds inputs alone.
 type linking struct {
 	connection identity.Connection
+	who        identity.Principal // the link's
 	said       identity.Assertion
 	vouched    []string          // as upstream.vouched returns them
 	fresh      identity.RecordID // for a record that has to be made
@@ -86,8 +77,7 @@ type linking struct {
 }
 
 func (l linking) run(ctx context.Context, tx *store.Tx) (identity.Record, error) {
-	p := l.said.Principal
-	link, err := tx.Links.Get(ctx, p.Issuer, p.Subject)
+	link, err := tx.Links.Get(ctx, l.who.Issuer, l.who.Subject)
 	if errors.Is(err, &identity.Error{Kind: identity.KindNotFound}) {
 		record, adopted, err := l.adopt(ctx, tx)
 		if adopted || err != nil {
@@ -97,6 +87,9 @@ func (l linking) run(ctx context.Context, tx *store.Tx) (identity.Record, error)
 	}
 	if err != nil {
 		return identity.Record{}, fmt.Errorf("finding the link: %w", err)
+	}
+	if _, _, by := link.Principal.ByAttribute(); by != (l.connection.LinkBy != "") {
+		return identity.Record{}, errExists("a NameID that is spelled as the value of an attribute")
 	}
 	record, err := tx.Records.Get(ctx, link.Record)
 	if err != nil {
@@ -136,7 +129,7 @@ func (l linking) create(ctx context.Context, tx *store.Tx) (identity.Record, err
 
 func (l linking) link(ctx context.Context, tx *store.Tx, record identity.Record) error {
 	err := tx.Links.Create(ctx, identity.Link{
-		Principal: l.said.Principal, Record: record.ID, Connection: l.connection.ID, Created: l.now, LastUsed: l.now,
+		Principal: l.who, Record: record.ID, Connection: l.connection.ID, Created: l.now, LastUsed: l.now,
 	})
 	if err != nil {
 		return fmt.Errorf("creating the link: %w", err)

@@ -288,20 +288,24 @@ func (r rule) pass(v string) (kept, droppedBy string) {
 
 // missing says what the upstream would have to send. It names names, and no values.
 func (r rule) missing(said identity.Attributes) *identity.Error {
+	return &identity.Error{
+		Kind: identity.KindInvalid, Code: "up.missing_attribute", Who: identity.WhoPartner,
+		Msg:  "Your organization's sign-in service did not say everything about you that is needed here.",
+		Seen: namesOf(said), Expected: fmt.Sprintf("a value for %s, from %s", r.To, strings.Join(r.names(), " or ")),
+	}
+}
+
+// namesOf lists the names of attributes for whoever has to repair what is missing.
+func namesOf(said identity.Attributes) string {
 	const most = 40
 	var names []string
 	for _, n := range said.Names() {
 		names = append(names, string(n))
 	}
-	seen := "no attributes at all"
-	if len(names) > 0 {
-		seen = strings.Join(names[:min(len(names), most)], " ")
+	if len(names) == 0 {
+		return "no attributes at all"
 	}
-	return &identity.Error{
-		Kind: identity.KindInvalid, Code: "up.missing_attribute", Who: identity.WhoPartner,
-		Msg:  "Your organization's sign-in service did not say everything about you that is needed here.",
-		Seen: seen, Expected: fmt.Sprintf("a value for %s, from %s", r.To, strings.Join(r.names(), " or ")),
-	}
+	return strings.Join(names[:min(len(names), most)], " ")
 }
 
 // distinct returns the values that are not empty, each once, in their order. A

@@ -175,6 +175,7 @@ type Connection struct {
 	Mapping      []MapRule
 	Create       bool // make a Record for a Principal that is not known yet
 	Existing     ExistingRule
+	LinkBy       Name // attribute of the upstream whose value names the person; empty: the NameID or sub does
 	Disabled     bool
 	Trust        []ClassTrust // which of its context classes are believed; none, if empty
 }

@@ -156,7 +156,7 @@ func (a *Authenticator) fetch(w http.ResponseWriter, r *http.Request, id identit
 	}
 	err = a.establish(w, r, t, arrival{
 		record: identity.RecordID(got.Principal.Subject), context: got.Context, connection: id,
-		upstreamIx: got.Session, notAfter: got.NotAfter,
+		upstream: got.Upstream, upstreamIx: got.Session, notAfter: got.NotAfter,
 	})
 	return a.moved(w, r, t, err)
 }

@@ -133,9 +133,13 @@ func (s *snapshot) loadParties(src *sources, rules *policy) {
 	warn := func(format string, args ...any) { src.warnings = append(src.warnings, fmt.Sprintf(format, args...)) }
 	type known struct{ entityID, issuer identity.EntityID }
 	seen := map[known]string{}
+	docs := make([]peerDocument, len(s.Config.ServiceProviders))
 	for i, c := range s.Config.ServiceProviders {
-		at := fmt.Sprintf("service_providers[%d].metadata", i)
-		entity := src.load(at, "sp-"+c.ID, c.Metadata, metadata.RoleSP)
+		docs[i] = peerDocument{at: fmt.Sprintf("service_providers[%d].metadata", i), copyName: "sp-" + c.ID, source: c.Metadata, want: metadata.RoleSP}
+	}
+	src.load(docs)
+	for i, c := range s.Config.ServiceProviders {
+		at, entity := docs[i].at, docs[i].entity
 		if entity == nil {
 			continue
 		}
@@ -241,12 +245,16 @@ func switchOf(b *bool) identity.Switch {
 }
 
 func (s *snapshot) loadConnections(src *sources) {
+	peers := s.loadUpstreams(src)
 	seen := map[identity.EntityID]string{}
 	for i, c := range s.Config.Connections {
 		conn := connection{config: c, Connection: identity.Connection{
 			ID: identity.ConnectionID(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains,
 			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled, Trust: c.AuthnContext.trust(),
 		}}
+		if c.Link.By == "attribute" {
+			conn.LinkBy = identity.Name(c.Link.Attribute)
+		}
 		if c.Link.Existing == "verified_email" {
 			conn.Existing = identity.ExistingVerified
 		}
@@ -264,13 +272,11 @@ func (s *snapshot) loadConnections(src *sources) {
 			src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].link.existing: nobody is asked yet; %s behaves as with never", i, c.ID))
 		}
 		if c.Type == "saml" {
-			at := fmt.Sprintf("connections[%d].metadata", i)
-			conn.Metadata = src.load(at, "connection-"+c.ID, c.Metadata, metadata.RoleIDP)
-			if conn.Metadata == nil {
+			if conn.Metadata = peers[c.ID].entity; conn.Metadata == nil {
 				continue
 			}
 			if other, taken := seen[conn.Metadata.EntityID]; taken {
-				src.decoder.faultAt(at, "%s has the entityID %s, and so has %s", c.ID, conn.Metadata.EntityID, other)
+				src.decoder.faultAt(peers[c.ID].at, "%s has the entityID %s, and so has %s", c.ID, conn.Metadata.EntityID, other)
 				continue
 			}
 			seen[conn.Metadata.EntityID] = c.ID
@@ -283,6 +289,24 @@ func (s *snapshot) loadConnections(src *sources) {
 		}
 		s.Connections = append(s.Connections, conn)
 	}
+}
+
+// loadUpstreams reads the metadata of the SAML connections, by their IDs.
+func (s *snapshot) loadUpstreams(src *sources) map[string]peerDocument {
+	var docs []peerDocument
+	var ids []string
+	for i, c := range s.Config.Connections {
+		if c.Type == "saml" {
+			ids = append(ids, c.ID)
+			docs = append(docs, peerDocument{at: fmt.Sprintf("connections[%d].metadata", i), copyName: "connection-" + c.ID, source: c.Metadata, want: metadata.RoleIDP})
+		}
+	}
+	src.load(docs)
+	peers := make(map[string]peerDocument, len(docs))
+	for i, id := range ids {
+		peers[id] = docs[i]
+	}
+	return peers
 }
 
 // party finds a service provider by its id.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/beevik/etree"
 	"github.com/crewjam/saml/xmlenc"
+	gocmp "github.com/google/go-cmp/cmp"
 	dsig "github.com/russellhaering/goxmldsig"
 
 	"github.com/samlet-id/samlet/binding"
@@ -66,9 +67,23 @@ func TestWeakAlgorithms(t *testing.T) {
 				"AES-CBC":            {weakAnswer{cbc: true}, c.cbc},
 				"AES-CBC with SHA-1": {weakAnswer{sha1: true, cbc: true}, cmp.Or(c.sha1, c.cbc)},
 			} {
-				err := answer.how.finish(t, connector, idp, s.current().Keys.Encryption()[0])
+				remarks, err := answer.how.finish(t, connector, idp, s.current().Keys.Encryption()[0])
 				if got := codeOf(err); got != answer.want {
 					t.Errorf("%s: got %v, want code %q", name, err, answer.want)
+				}
+				var want []identity.Code // a remark for each use
+				if answer.how.sha1 && err == nil {
+					want = append(want, "up.weak_algorithm")
+				}
+				if answer.how.cbc && err == nil {
+					want = append(want, "up.weak_algorithm")
+				}
+				var got []identity.Code
+				for _, r := range remarks {
+					got = append(got, r.Code)
+				}
+				if diff := gocmp.Diff(want, got); diff != "" {
+					t.Errorf("%s: remarks (-want +got):\n%s", name, diff)
 				}
 			}
 		})
@@ -115,18 +130,18 @@ func weakWorld(t *testing.T, weak string, log io.Writer) (*server, certs.Key) {
 // weakAnswer is a signed Response of the upstream, made by other software.
 type weakAnswer struct{ sha1, cbc bool }
 
-// finish lets connector ask, and take the answer.
-func (a weakAnswer) finish(t *testing.T, connector *sp.Connector, idp, to certs.Key) error {
+// finish lets connector ask, and take the answer, and returns its remarks.
+func (a weakAnswer) finish(t *testing.T, connector *sp.Connector, idp, to certs.Key) ([]identity.Remark, error) {
 	t.Helper()
 	asked, state, err := connector.Begin(t.Context(), identity.AuthnRequest{}, "a-ticket")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = connector.Finish(t.Context(), state, binding.Received{
+	got, err := connector.Finish(t.Context(), state, binding.Received{
 		Method: "POST", Path: pathACS + "fed",
 		Form: url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString(a.response(t, readRequest(t, asked.URL), idp, to))}, "RelayState": {"a-ticket"}},
 	})
-	return err
+	return got.Remarks, err
 }
 
 // readRequest returns the AuthnRequest in a URL.

@@ -154,6 +154,8 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 			Refused:                refusedAlgorithms(cfg),
 			AllowSHA1:              c.allowsSHA1(),
 			AllowCBC:               slices.Contains(c.config.Require.WeakAlgorithms, "aes-cbc"),
+			Scopes:                 c.config.Scopes.rule(),
+			SubjectAttribute:       c.LinkBy,
 			DisplayName:            cfg.IDP.DisplayName,
 			Skew:                   time.Duration(c.config.Require.MaxClockSkew),
 			Now:                    sh.now,
