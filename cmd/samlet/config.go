@@ -221,6 +221,7 @@ type ConnectionConfig struct {
 	SignRequests *bool          `yaml:"sign_requests"`
 	Map          []MapConfig    `yaml:"map"`
 	Link         LinkConfig     `yaml:"link"`
+	IDPInitiated stringList     `yaml:"idp_initiated"` // ids of service providers
 	Scopes       ScopesConfig   `yaml:"scopes"`
 	AuthnContext TrustConfig    `yaml:"authn_context"`
 	URLs         stringList     `yaml:"urls"` // of a directory's servers, in the order of preference

@@ -74,6 +74,12 @@ func TestConfigFaults(t *testing.T) {
 		{"an attribute that nobody is known by", minimal + "connections: [{id: a, type: saml, metadata: {file: a.xml}, link: {attribute: uid}}]\n", []string{"3:78: connections[0].link.attribute: nobody is known by it without link.by: attribute"}},
 		{"no scope", minimal + "connections: [{id: a, type: saml, metadata: {file: a.xml}, scopes: {allow: [\"@a.test\"]}}]\n", []string{`3:77: connections[0].scopes.allow[0]: want a scope such as partner.test, got "@a.test"`}},
 		{"scopes that nobody checks", minimal + "connections: [{id: a, type: saml, metadata: {file: a.xml}, scopes: {check: false, allow: [a.test]}}]\n", []string{"3:76: connections[0].scopes.check: with check: false there is nothing to allow, and no attribute to check"}},
+		{"a landing that is nowhere", minimal + "connections: [{id: a, type: saml, metadata: {file: a.xml}, idp_initiated: [wiki]}]\n", []string{`3:76: connections[0].idp_initiated[0]: want the id of a service provider, got "wiki"`}},
+		{"a landing that takes none", minimal + sp + "connections: [{id: b, type: saml, metadata: {file: a.xml}, sign_requests: false, idp_initiated: [a]}]\n", []string{
+			"6:75: connections[0].sign_requests: with idp_initiated the requests are signed",
+			"6:98: connections[0].idp_initiated[0]: a takes no sign-in that it did not ask for; set its session.idp_initiated if its vendor wants one",
+		}},
+		{"a directory that begins sign-ins", minimal + sp + "connections: [{id: b, type: ldap, idp_initiated: [a]}]\n", []string{"6:50: connections[0].idp_initiated: only a saml connection begins a sign-in"}},
 		{"bad pattern", minimal + sp + "    release: [{attribute: groups, only: [\"[\"]}]\n", []string{`6:42: service_providers[0].release[0].only[0]: "[" is no pattern: syntax error in pattern`}},
 		{"id taken", minimal + sp + "  - id: a\n    metadata: {file: b.xml}\n", []string{`6:9: service_providers[1].id: the id "a" is taken by an earlier entry`}},
 		{"no metadata", minimal + "service_providers: [{id: a}]\n", []string{`3:21: service_providers[0].metadata: want exactly one of file, url, xml and inline (file beside url is the fetched copy)`}},
