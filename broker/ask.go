@@ -46,7 +46,7 @@ func (l linking) ask(ctx context.Context, tx *store.Tx) (identity.Record, error)
 }
 
 func (l linking) newcomer(exists bool) *identity.Newcomer {
-	return &identity.Newcomer{Connection: l.connection.ID, Said: l.said, Exists: exists}
+	return &identity.Newcomer{Connection: l.connection.ID, Who: l.who, Said: l.said, Exists: exists}
 }
 
 // Enrol makes the record of a newcomer who says that they have none, and returns
@@ -58,7 +58,7 @@ func (b *Broker) Enrol(ctx context.Context, n identity.Newcomer) (identity.Asser
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	return b.link(ctx, linking{connection: u.Connection, said: n.Said, unknown: anew, exists: n.Exists})
+	return b.link(ctx, linking{connection: u.Connection, who: n.Who, said: n.Said, unknown: anew, exists: n.Exists})
 }
 
 // Join links a newcomer to the record id within tx. The caller answers for it that
@@ -70,7 +70,7 @@ func (b *Broker) Join(ctx context.Context, tx *store.Tx, n identity.Newcomer, id
 	if err != nil {
 		return err
 	}
-	l := linking{connection: u.Connection, said: n.Said, requestID: b.requestID(ctx), now: b.now().UTC()}
+	l := linking{connection: u.Connection, who: n.Who, said: n.Said, requestID: b.requestID(ctx), now: b.now().UTC()}
 	record, err := tx.Records.Get(ctx, id)
 	if err != nil {
 		return fmt.Errorf("reading the record to join: %w", err)
@@ -78,7 +78,7 @@ func (b *Broker) Join(ctx context.Context, tx *store.Tx, n identity.Newcomer, id
 	if record.Disabled {
 		return errDisabled(record)
 	}
-	known, err := tx.Links.Get(ctx, n.Said.Principal.Issuer, n.Said.Principal.Subject)
+	known, err := tx.Links.Get(ctx, n.Who.Issuer, n.Who.Subject)
 	switch {
 	case err == nil && known.Record != id:
 		return errTaken(n.Connection)
@@ -99,8 +99,10 @@ func (b *Broker) Join(ctx context.Context, tx *store.Tx, n identity.Newcomer, id
 	if err := tx.Events.Append(ctx, e); err != nil {
 		return fmt.Errorf("recording the event: %w", err)
 	}
-	_, err = l.update(ctx, tx, record)
-	return err
+	if _, err = l.update(ctx, tx, record); err != nil {
+		return err
+	}
+	return l.remark(ctx, tx, record)
 }
 
 // brings finds the connection of a newcomer. It may be another than the one that
@@ -110,7 +112,7 @@ func (b *Broker) brings(n identity.Newcomer) (upstream, error) {
 	if err != nil {
 		return upstream{}, err
 	}
-	if n.Said.Principal.Issuer != u.Issuer {
+	if n.Who.Issuer != u.Issuer || n.Said.Principal.Issuer != u.Issuer {
 		return upstream{}, mixedUp(string(n.Said.Principal.Issuer), string(u.Issuer))
 	}
 	return u, nil

@@ -108,10 +108,19 @@ func New(cfg Config) (*Broker, error) {
 			return nil, fmt.Errorf("broker: %w", err)
 		}
 	}
+	// There may be thousands of connections, most of them with these rules.
+	usual, err := NewMapping(nil, catalogue)
+	if err != nil {
+		return nil, fmt.Errorf("broker: %w", err)
+	}
 	issuers := map[identity.EntityID]identity.ConnectionID{}
 	var faults []error
 	for _, u := range cfg.Connections {
-		if err := b.add(u, catalogue, issuers); err != nil {
+		mapping, err := usual, error(nil)
+		if len(u.Mapping) > 0 {
+			mapping, err = NewMapping(u.Mapping, catalogue)
+		}
+		if err := errors.Join(err, b.add(u, mapping, issuers)); err != nil {
 			faults = append(faults, fmt.Errorf("connection %q: %w", u.ID, err))
 		}
 	}
@@ -121,7 +130,7 @@ func New(cfg Config) (*Broker, error) {
 	return b, nil
 }
 
-func (b *Broker) add(u Upstream, cat *identity.Catalogue, issuers map[identity.EntityID]identity.ConnectionID) error {
+func (b *Broker) add(u Upstream, mapping Mapping, issuers map[identity.EntityID]identity.ConnectionID) error {
 	if !identity.ValidSlug(string(u.ID)) || u.ID == identity.LocalConnection {
 		return errors.New("the ID must be a slug other than that of local sign-in")
 	}
@@ -135,10 +144,6 @@ func (b *Broker) add(u Upstream, cat *identity.Catalogue, issuers map[identity.E
 	// the one could sign people of the other in.
 	if other, taken := issuers[u.issuer()]; taken {
 		return fmt.Errorf("connection %q already speaks for %q", other, u.issuer())
-	}
-	mapping, err := NewMapping(u.Mapping, cat)
-	if err != nil {
-		return err
 	}
 	for _, d := range u.EmailDomains {
 		if err := b.addDomain(u, d); err != nil {
@@ -286,8 +291,13 @@ func (b *Broker) accept(ctx context.Context, id identity.ConnectionID, said iden
 	if said.Principal.Issuer != u.Issuer {
 		return identity.Assertion{}, mixedUp(string(said.Principal.Issuer), string(u.Issuer))
 	}
+	b.warn(ctx, id, said.Remarks)
+	who, err := u.subject(said)
+	if err != nil {
+		return identity.Assertion{}, err
+	}
 	said.Context = believe(said.Context, u.Trust)
-	mapped, err := u.mapping.Apply(said)
+	mapped, err := u.mapping.Apply(id, said)
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("mapping what connection %q said: %w", id, err)
 	}
@@ -296,7 +306,7 @@ func (b *Broker) accept(ctx context.Context, id identity.ConnectionID, said iden
 	}
 	// Nearest first (SAML Core 2.7.2.2): whom we asked, then whom they asked.
 	mapped.Context.Authorities = slices.Concat([]identity.EntityID{u.Issuer}, said.Context.Authorities)
-	return b.link(ctx, linking{connection: u.Connection, said: mapped, vouched: u.vouched(said, mapped), unknown: unknown})
+	return b.link(ctx, linking{connection: u.Connection, who: who, said: mapped, vouched: u.vouched(said, mapped), unknown: unknown})
 }
 
 func mixedUp(seen, expected string) *identity.Error {

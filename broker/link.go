@@ -17,17 +17,9 @@ import (
 // replaced, values of other origins stay. Of first logins that come at once one
 // creates and the others find, since an Update is serialised with all others.
 //
-// A refusal to link, and that somebody is asked, is recorded, which an Update
-// that fails would not.
+// The link is found by who, as upstream.subject returns it. A refusal to link, and
+// that somebody is asked, is recorded, which an Update that fails would not.
 func (b *Broker) link(ctx context.Context, l linking) (identity.Assertion, error) {
-	said := l.said
-	if said.Principal.Anonymous() {
-		return identity.Assertion{}, &identity.Error{
-			Kind: identity.KindInvalid, Code: "up.missing_subject", Who: identity.WhoPartner,
-			Msg:  "Your organization's sign-in service did not say who you are in a way that lasts.",
-			Seen: seenSubject(said.Principal), Expected: "a NameID whose format is not transient",
-		}
-	}
 	fresh, err := identity.NewSubject(b.rand)
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("making a record ID: %w", err)
@@ -41,6 +33,8 @@ func (b *Broker) link(ctx context.Context, l linking) (identity.Assertion, error
 		record, err = l.run(ctx, tx)
 		_, asked := errors.AsType[*identity.Newcomer](err)
 		switch {
+		case err == nil:
+			return l.remark(ctx, tx, record)
 		case asked && l.unknown == asConfigured:
 			undone = err
 			return tx.Events.Append(ctx, l.event(identity.EventLinkAsked, identity.Record{}))
@@ -56,28 +50,23 @@ func (b *Broker) link(ctx context.Context, l linking) (identity.Assertion, error
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("linking a principal of connection %q: %w", l.connection.ID, err)
 	}
-	return b.local(said, record), nil
+	return b.local(l.said, record), nil
 }
 
 // local is said with our own record in place of the upstream's principal.
 func (b *Broker) local(said identity.Assertion, record identity.Record) identity.Assertion {
 	out := said
+	out.Upstream = said.Principal
 	out.Principal = identity.Principal{Issuer: b.entityID, Subject: string(record.ID)}
 	out.Attributes = record.Attributes()
 	return out
-}
-
-func seenSubject(p identity.Principal) string {
-	if p.Subject == "" {
-		return "no NameID"
-	}
-	return "a NameID of format " + string(p.Format)
 }
 
 // linking is one run of link within a transaction. It may run again after a
 // conflict, so it holds inputs alone.
 type linking struct {
 	connection identity.Connection
+	who        identity.Principal // the link's
 	said       identity.Assertion
 	vouched    []string // as upstream.vouched returns them: by these a record may be found
 	unknown    unknown
@@ -89,13 +78,15 @@ type linking struct {
 }
 
 func (l linking) run(ctx context.Context, tx *store.Tx) (identity.Record, error) {
-	p := l.said.Principal
-	link, err := tx.Links.Get(ctx, p.Issuer, p.Subject)
+	link, err := tx.Links.Get(ctx, l.who.Issuer, l.who.Subject)
 	if errors.Is(err, &identity.Error{Kind: identity.KindNotFound}) {
 		return l.meet(ctx, tx)
 	}
 	if err != nil {
 		return identity.Record{}, fmt.Errorf("finding the link: %w", err)
+	}
+	if _, _, by := link.Principal.ByAttribute(); by != (l.connection.LinkBy != "") {
+		return identity.Record{}, errExists("a NameID that is spelled as the value of an attribute")
 	}
 	record, err := tx.Records.Get(ctx, link.Record)
 	if err != nil {
@@ -157,7 +148,7 @@ func (l linking) create(ctx context.Context, tx *store.Tx) (identity.Record, err
 
 func (l linking) link(ctx context.Context, tx *store.Tx, record identity.Record) error {
 	err := tx.Links.Create(ctx, identity.Link{
-		Principal: l.said.Principal, Record: record.ID, Connection: l.connection.ID, Created: l.now, LastUsed: l.now,
+		Principal: l.who, Record: record.ID, Connection: l.connection.ID, Created: l.now, LastUsed: l.now,
 	})
 	if err != nil {
 		return fmt.Errorf("creating the link: %w", err)

@@ -83,6 +83,7 @@ func TestFirstLoginMakesRecordAndLink(t *testing.T) {
 	said := upstreamAssertion("ada")
 	wantAssertion := said
 	wantAssertion.Principal = identity.Principal{Issuer: entityID, Subject: string(id)}
+	wantAssertion.Upstream = said.Principal
 	wantAssertion.Attributes = identity.Attributes{"mail": {"ada@example.test"}}
 	wantAssertion.Context.Class = identity.ClassUnspecified // no table trusts it
 	wantAssertion.Context.Authorities = []identity.EntityID{partner, "https://behind.example.test"}

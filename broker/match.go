@@ -109,7 +109,7 @@ func (l linking) adopt(ctx context.Context, tx *store.Tx) (identity.Record, bool
 	if err != nil {
 		return identity.Record{}, false, fmt.Errorf("reading the record's links: %w", err)
 	}
-	if m.verified && slices.ContainsFunc(links, func(k identity.Link) bool { return k.Principal.Issuer == l.said.Principal.Issuer }) {
+	if m.verified && slices.ContainsFunc(links, func(k identity.Link) bool { return k.Principal.Issuer == l.who.Issuer }) {
 		return identity.Record{}, false, errExists("the account with the mail address is linked to another subject of this identity provider")
 	}
 	if !m.verified {

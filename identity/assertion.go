@@ -17,7 +17,16 @@ type Assertion struct {
 	Lacking    []Name     // what the relying party says it cannot do without, and is not told
 	Session    SessionID  // SessionIndex, sid
 	NotAfter   time.Time  // SessionNotOnOrAfter; zero means that no bound was stated
+	Upstream   Principal  // as the upstream named the person, once Principal is ours; its Subject may be empty
+	Remarks    []Remark   // on what the upstream said
 	Consent    string     // a consent identifier of SAML Core 8.4; empty: nothing is said
+}
+
+// Remark is something about an upstream's answer that the operator should know
+// although it was accepted.
+type Remark struct {
+	Code   Code
+	Detail string // for the log and the audit trail: names and counts, no values
 }
 
 // Released is one attribute as it leaves towards one relying party. No two of an

@@ -10,7 +10,8 @@ const (
 	EventLogin         EventType = "login.succeeded"
 	EventLoginFailed   EventType = "login.failed"
 	EventLogout        EventType = "session.ended"
-	EventLogoutTold    EventType = "logout.told" // of a relying party; Detail: its LogoutState
+	EventLogoutTold    EventType = "logout.told"     // of a relying party; Detail: its LogoutState
+	EventRemark        EventType = "upstream.remark" // on an answer that was accepted; Code, Detail
 	EventRelease       EventType = "assertion.issued"
 	EventRefused       EventType = "request.refused"
 	EventRecordCreated EventType = "record.created"

@@ -6,6 +6,7 @@ package identity
 // upstream's subject for a record of ours.
 type Newcomer struct {
 	Connection ConnectionID
+	Who        Principal // by whom a link is found
 	Said       Assertion // of the upstream's principal; the attributes have our names
 	// Exists says that a record has a mail address that the upstream vouches for.
 	// Of any other address nobody is told whether there is one.

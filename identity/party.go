@@ -175,6 +175,7 @@ type Connection struct {
 	Mapping      []MapRule
 	Create       bool // make a Record for a Principal that is not known yet
 	Existing     ExistingRule
+	LinkBy       Name // attribute of the upstream whose value names the person; empty: the NameID or sub does
 	Disabled     bool
 	Trust        []ClassTrust // which of its context classes are believed; none, if empty
 }
@@ -196,8 +197,8 @@ const (
 	ExistingAsk                   // asks the person, who has to prove the account
 )
 
-// MapRule fills one canonical attribute from what the upstream said. Each value
-// goes through Match, Translate and Only, in this order, and is dropped where one of
+// MapRule fills one canonical attribute from what the upstream said. Each value of
+// From and Value goes through Match, Translate and Only, in this order, and is dropped where one of
 // them does not know it.
 type MapRule struct {
 	To    Name
@@ -209,9 +210,19 @@ type MapRule struct {
 	Translate []Translation
 	// KeepOthers lets values pass that Translate does not list.
 	KeepOthers bool
-	Only       []string // glob patterns a value must match one of; empty lets every value pass
-	Value      string   // a constant, used when From is empty or gives nothing
-	Required   bool     // a login that fills nothing is refused
+	Only       []string   // glob patterns a value must match one of; empty lets every value pass
+	Value      Derivation // computes values, used when From is empty or gives nothing
+	Constant   []string   // used, as they are, when From and Value are empty or give nothing
+	Required   bool       // a login that fills nothing is refused
+}
+
+// Derivation computes values from what an upstream said, under the upstream's own
+// names. The zero value computes nothing.
+type Derivation struct {
+	Names []Name // of the attributes that it looks at
+	// Compute is a pure function, safe for concurrent use, and bounded in time and
+	// memory. An error means that it could not be told.
+	Compute func(ConnectionID, Assertion) ([]string, error)
 }
 
 // Translation gives one value another name, octet for octet.

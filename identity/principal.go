@@ -1,5 +1,7 @@
 package identity
 
+import "strings"
+
 // EntityID names one SAML entity (SAML Metadata 2.2.1) or one OIDC issuer. It
 // is compared octet for octet (SAML Core 1.3.1), never folded or trimmed.
 type EntityID string
@@ -37,6 +39,22 @@ type Principal struct {
 	// issued, because a LogoutRequest has to repeat them (SAML Core 2.2.2).
 	NameQualifier   string
 	SPNameQualifier string
+}
+
+// AttributePrincipal names a person by the value of an attribute of issuer, where
+// the NameID says nothing that lasts. The attribute is part of the subject, so
+// that no NameID of the same text is the same person.
+func AttributePrincipal(issuer EntityID, name Name, value string) Principal {
+	return Principal{Issuer: issuer, Subject: "{" + string(name) + "}" + value, Format: Format(name)}
+}
+
+// ByAttribute returns the attribute and the value of an AttributePrincipal.
+func (p Principal) ByAttribute() (name Name, value string, ok bool) {
+	value, ok = strings.CutPrefix(p.Subject, "{"+string(p.Format)+"}")
+	if !ok || p.Format == "" {
+		return "", "", false
+	}
+	return Name(p.Format), value, true
 }
 
 // Anonymous reports whether the issuer named nobody: an assertion without a

@@ -22,6 +22,7 @@ type AuthnRequest struct {
 	Unsolicited     bool     // nobody asked: the person started here (SAML Profiles 4.1.5)
 
 	ForceAuthn bool          // authenticate afresh, whatever the session says
+	Afresh     bool          // no session of before answers, though the upstream may answer from its own
 	IsPassive  bool          // show nothing to the person
 	MaxAge     time.Duration // oldest acceptable authentication; zero means any
 	Context    RequestedContext

@@ -86,7 +86,7 @@ func (a *Authenticator) decide(t *transaction, g *guest, now time.Time) decision
 		return decision{step: stepJoin}
 	// Whoever has named somebody else in this tab is not answered for by a session
 	// that another tab has begun meanwhile.
-	case g != nil && (t.Identifier == "" || g.named(t.Identifier)) && !t.Request.ForceAuthn && unmet(t.Request, g.session, now) == nil:
+	case g != nil && (t.Identifier == "" || g.named(t.Identifier)) && !t.Request.ForceAuthn && !t.Request.Afresh && unmet(t.Request, g.session, now) == nil:
 		return t.admit(g)
 	}
 	if why := a.outOfScope(t.Request); why != nil {

@@ -71,6 +71,10 @@ type Config struct {
 	// Remote has the methods of those connections of Upstream whose proof is
 	// asked for on a page of ours instead of elsewhere: directories.
 	Remote map[identity.ConnectionID]Method
+	// Unsolicited takes an answer that came by a connection and names no login. Why
+	// is what refuses it, and what is returned where it begins none. Nil refuses
+	// all of them.
+	Unsolicited func(w http.ResponseWriter, r *http.Request, id identity.ConnectionID, in binding.Received, why error) error
 	// RelyingParty finds an application by its slug, as it is configured now.
 	RelyingParty func(identity.RelyingPartyID) (identity.RelyingParty, bool)
 	// Catalogue has the labels by which people are told of attributes. Nil shows

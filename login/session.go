@@ -92,6 +92,7 @@ type arrival struct {
 	record     identity.RecordID
 	context    identity.AuthnContext
 	connection identity.ConnectionID
+	upstream   identity.Principal // as the upstream named them; zero: as their link does
 	upstreamIx identity.SessionID
 	notAfter   time.Time // the upstream's bound; zero for none
 	settle     func(context.Context, *store.Tx) error
@@ -140,7 +141,7 @@ func (a *Authenticator) establish(w http.ResponseWriter, r *http.Request, t *tic
 		}
 		s := identity.Session{
 			ID: identity.SessionID(id), Record: who.record, Context: who.context, Connection: who.connection,
-			UpstreamIx: who.upstreamIx, Created: now, NotAfter: earlier(now.Add(a.cfg.Sessions.Absolute), who.notAfter),
+			Upstream: who.upstream, UpstreamIx: who.upstreamIx, Created: now, NotAfter: earlier(now.Add(a.cfg.Sessions.Absolute), who.notAfter),
 		}
 		if who.settle != nil {
 			if err := who.settle(ctx, tx); err != nil {
@@ -239,7 +240,7 @@ func (a *Authenticator) previous(ctx context.Context, tx *store.Tx, token string
 // nameUpstream keeps in s how the upstream named the person, which its logout
 // will have to repeat.
 func (a *Authenticator) nameUpstream(ctx context.Context, tx *store.Tx, s *identity.Session) error {
-	if s.Connection == identity.LocalConnection {
+	if s.Connection == identity.LocalConnection || s.Upstream.Issuer != "" {
 		return nil
 	}
 	links, err := tx.Links.OfRecord(ctx, s.Record)

@@ -44,6 +44,9 @@ func (c *Connector) accept(ctx context.Context, a *xmlsec.Element, p pending) (i
 	if out.Attributes, err = attributes(a); err != nil {
 		return identity.Assertion{}, err
 	}
+	if out.Remarks, err = c.checkScopes(out.Attributes); err != nil {
+		return identity.Assertion{}, err
+	}
 	if until.IsZero() || confirmed.Before(until) {
 		until = confirmed
 	}

@@ -57,6 +57,12 @@ type Config struct {
 	// answer; without classes it is neither.
 	Context identity.RequestedContext
 
+	// Scopes holds scoped attributes against those that the IdP may speak for.
+	Scopes Scopes
+	// SubjectAttribute is the attribute that names the person, if one does: a value
+	// of a foreign scope refuses the answer.
+	SubjectAttribute identity.Name
+
 	DisplayName string           // in our metadata
 	Skew        time.Duration    // zero means DefaultSkew
 	Now         func() time.Time // nil means time.Now
@@ -72,6 +78,7 @@ type Connector struct {
 	destination metadata.Endpoint // where AuthnRequests go
 	trust       xmlsec.Trust
 	decrypters  []crypto.Decrypter
+	scopes      []string // as scopeKeys returns them
 }
 
 var (
@@ -104,6 +111,7 @@ func New(cfg Config) (*Connector, error) {
 	if c.destination, err = singleSignOnService(c.idp); err != nil {
 		return nil, err
 	}
+	c.scopes = append(scopeKeys(c.idp.Scopes...), scopeKeys(cfg.Scopes.Also...)...)
 	c.trust = xmlsec.Trust{Keys: c.idp.Signing, AllowSHA1: cfg.AllowSHA1, Refused: cfg.Refused}
 	for _, k := range cfg.Keys.Encryption() {
 		c.decrypters = append(c.decrypters, k.Decrypter)

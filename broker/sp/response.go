@@ -39,11 +39,16 @@ func (c *Connector) Finish(ctx context.Context, state []byte, in binding.Receive
 	if err := checkStatus(response); err != nil {
 		return identity.Assertion{}, err
 	}
-	assertion, err := c.assertion(doc, response, signed)
+	assertion, came, err := c.assertion(doc, response, signed)
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	return c.accept(ctx, assertion, p)
+	out, err := c.accept(ctx, assertion, p)
+	if err != nil {
+		return identity.Assertion{}, err
+	}
+	out.Remarks = append(out.Remarks, weaknesses(response.Child(xmlsec.NSAssertion, "EncryptedAssertion"), doc.Root(), came)...)
+	return out, nil
 }
 
 // question reads the state that Begin returned. State of another IdP's request
@@ -208,31 +213,31 @@ func checkInResponseTo(e *xmlsec.Element, p pending) error {
 // assertion returns the one assertion of the Response, decrypted if need be,
 // and only as a signature protects it: its own, or that of the Response around
 // it (SAML Profiles 4.1.4.5). One that carries a signature of its own has to
-// carry a valid one either way.
-func (c *Connector) assertion(doc *xmlsec.Document, response *xmlsec.Element, signed bool) (*xmlsec.Element, error) {
+// carry a valid one either way. It is returned as it came, too, which tells by
+// what it was signed and nothing else.
+func (c *Connector) assertion(doc *xmlsec.Document, response *xmlsec.Element, signed bool) (proven, came *xmlsec.Element, err error) {
 	holder, a := doc, doc.Root().Child(xmlsec.NSAssertion, "Assertion")
 	within := response.Child(xmlsec.NSAssertion, "Assertion")
 	if enc := response.Child(xmlsec.NSAssertion, "EncryptedAssertion"); enc != nil {
-		var err error
 		if holder, err = c.decrypt(enc, signed); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		a, within = holder.Root(), holder.Root()
 	}
 	if a == nil || within == nil {
-		return nil, upstream("up.missing_assertion", identity.KindInvalid, "The answer of the identity provider says nothing about you.", "no assertion", "one assertion")
+		return nil, nil, upstream("up.missing_assertion", identity.KindInvalid, "The answer of the identity provider says nothing about you.", "no assertion", "one assertion")
 	}
 	if holder.HasSignature(a) {
 		verified, err := holder.Verify(a, c.trust)
 		if err != nil {
-			return nil, badSignature(err)
+			return nil, nil, badSignature(err)
 		}
-		return verified, nil
+		return verified, a, nil
 	}
 	if !signed || c.cfg.RequireSignedAssertion {
-		return nil, c.unsigned(signed)
+		return nil, nil, c.unsigned(signed)
 	}
-	return within, nil
+	return within, a, nil
 }
 
 func (c *Connector) unsigned(response bool) *identity.Error {

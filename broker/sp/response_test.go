@@ -169,7 +169,13 @@ func TestLegitimateForms(t *testing.T) {
 		{name: "encrypted to the second of our keys", encrypt: gcm(k.spNext)},
 		{name: "encrypted, signed within and without", encrypt: gcm(k.spEncryption), sign: "both"},
 		{name: "encrypted in a signed Response", encrypt: gcm(k.spEncryption), sign: "response"},
-		{name: "CBC in a signed Response where it is allowed", encrypt: cbc, sign: "response", cfg: func(c *sp.Config) { c.AllowCBC = true }},
+		{name: "CBC in a signed Response where it is allowed", encrypt: cbc, sign: "response", cfg: func(c *sp.Config) { c.AllowCBC = true }, check: func(t *testing.T, got identity.Assertion) {
+			want := upstream{}.Says()
+			want.Remarks = []identity.Remark{{Code: "up.weak_algorithm", Detail: "the assertion is encrypted with " + cbc.content}}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		}},
 		{name: "several AudienceRestrictions that all name us", edits: []string{"</saml:Conditions>", "<saml:AudienceRestriction><saml:Audience>https://elsewhere.example.test</saml:Audience><saml:Audience>{SP}</saml:Audience></saml:AudienceRestriction></saml:Conditions>"}},
 		{name: "blanks around the Audience", edits: []string{"<saml:Audience>{SP}<", "<saml:Audience>\n {SP} \n<"}},
 		{name: "OneTimeUse", edits: []string{"</saml:Conditions>", "<saml:OneTimeUse/></saml:Conditions>"}},

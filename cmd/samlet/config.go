@@ -221,6 +221,8 @@ type ConnectionConfig struct {
 	SignRequests *bool          `yaml:"sign_requests"`
 	Map          []MapConfig    `yaml:"map"`
 	Link         LinkConfig     `yaml:"link"`
+	IDPInitiated stringList     `yaml:"idp_initiated"` // ids of service providers
+	Scopes       ScopesConfig   `yaml:"scopes"`
 	AuthnContext TrustConfig    `yaml:"authn_context"`
 	URLs         stringList     `yaml:"urls"` // of a directory's servers, in the order of preference
 	StartTLS     bool           `yaml:"start_tls"`
@@ -250,7 +252,8 @@ type MapConfig struct {
 	Translate  []TranslateConfig `yaml:"translate"`
 	KeepOthers bool              `yaml:"keep_others"`
 	Only       []string          `yaml:"only"`
-	Value      string            `yaml:"value"`
+	Value      string            `yaml:"value"`    // expression
+	Constant   stringList        `yaml:"constant"` // for when nothing else gave anything
 	Required   bool              `yaml:"required"`
 }
 
@@ -262,10 +265,13 @@ type TranslateConfig struct {
 
 // LinkConfig says what becomes of people who are not known yet.
 type LinkConfig struct {
-	Create   *bool  `yaml:"create"`
-	By       string `yaml:"by"`       // subject: the upstream's own identifier
-	Existing string `yaml:"existing"` // never: an account with the same mail stays another person's; verified_email; ask
-	Update   string `yaml:"update"`   // every_login
+	Create *bool `yaml:"create"`
+	// By is subject, the upstream's own identifier, or attribute, the value of
+	// Attribute under the upstream's name.
+	By        string `yaml:"by"`
+	Attribute string `yaml:"attribute"`
+	Existing  string `yaml:"existing"` // never: an account with the same mail stays another person's; verified_email; ask
+	Update    string `yaml:"update"`   // every_login
 }
 
 // AuthenticationConfig is about signing in.

@@ -183,7 +183,8 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 			d.faultAt(at+".id", "the id %q is kept for the connection of type local", identity.LocalConnection)
 		}
 		d.oneOf(at+".preset", c.Preset, "", "generic", "auth0", "google")
-		d.oneOf(at+".link.by", c.Link.By, "", "subject")
+		d.checkLinkBy(at, c)
+		d.checkScopes(at+".scopes", c.Scopes)
 		d.oneOf(at+".link.existing", c.Link.Existing, "", "never", "ask", "verified_email")
 		if c.Link.Existing == "verified_email" && len(c.EmailDomains) == 0 {
 			d.faultAt(at+".link.existing", "verified_email links within the connection's own mail domains: list them in email_domains")

@@ -24,8 +24,8 @@ func connectionRelinkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "relink ID --map FILE.csv",
 		Short: "Move people to the new subjects of a connection that changed them",
-		Long: `Reads a file with the columns old and new, each a subject: NameID or sub. Without
---yes it says what would happen and writes nothing. Either all of the file is
+		Long: `Reads a file with the columns old and new, each a subject: NameID, sub, or the value
+of link.attribute; an old one may still be a NameID then. Without --yes it says what would happen and writes nothing. Either all of the file is
 carried out or nothing. Subjects that nobody is linked to are passed over.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -33,7 +33,7 @@ carried out or nothing. Subjects that nobody is linked to are passed over.`,
 			if err != nil {
 				return err
 			}
-			issuer, err := issuerOf(snap, args[0])
+			of, err := knownBy(snap, args[0], "")
 			if err != nil {
 				return err
 			}
@@ -46,7 +46,7 @@ carried out or nothing. Subjects that nobody is linked to are passed over.`,
 				return err
 			}
 			return withStore(cmd, snap.Config, func(ctx context.Context, db store.Store) error {
-				moved, err := relink(ctx, db, issuer, moves, yes)
+				moved, err := relink(ctx, db, of, moves, yes)
 				if err != nil {
 					return err
 				}
@@ -112,25 +112,25 @@ func readMoves(raw []byte) ([]move, error) {
 	}
 }
 
-// relink gives the links of issuer's old subjects their new ones, all in one
+// relink gives the links of a connection's old subjects their new ones, all in one
 // Update, and returns how many there were. A new subject that is somebody else
 // already, and stays so, is a conflict, and nothing is moved.
-func relink(ctx context.Context, db store.Store, issuer identity.EntityID, moves []move, yes bool) (int, error) {
+func relink(ctx context.Context, db store.Store, of namer, moves []move, yes bool) (int, error) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	moved := 0
 	work := func(tx *store.Tx) error {
-		held, err := held(ctx, tx, issuer, moves)
+		held, err := held(ctx, tx, of, moves)
 		if err != nil {
 			return err
 		}
 		moved = len(held)
-		if err := conflicts(ctx, tx, issuer, moves, held); err != nil || !yes {
+		if err := conflicts(ctx, tx, of, moves, held); err != nil || !yes {
 			return err
 		}
 		// All go before the first comes, since one's new subject may be another's
 		// old one.
-		for old := range held {
-			if err := tx.Links.Delete(ctx, issuer, old); err != nil {
+		for _, link := range held {
+			if err := tx.Links.Delete(ctx, link.Principal.Issuer, link.Principal.Subject); err != nil {
 				return err
 			}
 		}
@@ -139,7 +139,7 @@ func relink(ctx context.Context, db store.Store, issuer identity.EntityID, moves
 			if !ok {
 				continue
 			}
-			link.Principal.Subject = m.new
+			link.Principal = renamed(link.Principal, of(m.new))
 			if err := tx.Links.Create(ctx, link); err != nil {
 				return err
 			}
@@ -158,11 +158,28 @@ func relink(ctx context.Context, db store.Store, issuer identity.EntityID, moves
 	return moved, db.View(ctx, work)
 }
 
-// held finds the links of the old subjects.
-func held(ctx context.Context, tx *store.Tx, issuer identity.EntityID, moves []move) (map[string]identity.Link, error) {
+// renamed is p as its upstream names it now. A NameID keeps what else is known of
+// it until its next login.
+func renamed(p, now identity.Principal) identity.Principal {
+	_, _, was := p.ByAttribute()
+	_, _, is := now.ByAttribute()
+	if was || is {
+		return now
+	}
+	p.Subject = now.Subject
+	return p
+}
+
+// held finds the links of the old subjects, of which some may have been made when
+// the connection's people were still known by their NameID.
+func held(ctx context.Context, tx *store.Tx, of namer, moves []move) (map[string]identity.Link, error) {
 	links := map[string]identity.Link{}
 	for _, m := range moves {
-		link, err := tx.Links.Get(ctx, issuer, m.old)
+		p := of(m.old)
+		link, err := tx.Links.Get(ctx, p.Issuer, p.Subject)
+		if errors.Is(err, &identity.Error{Kind: identity.KindNotFound}) && p.Subject != m.old {
+			link, err = tx.Links.Get(ctx, p.Issuer, m.old)
+		}
 		switch {
 		case err == nil:
 			links[m.old] = link
@@ -174,17 +191,22 @@ func held(ctx context.Context, tx *store.Tx, issuer identity.EntityID, moves []m
 }
 
 // conflicts reports every line whose new subject is somebody already.
-func conflicts(ctx context.Context, tx *store.Tx, issuer identity.EntityID, moves []move, held map[string]identity.Link) error {
+func conflicts(ctx context.Context, tx *store.Tx, of namer, moves []move, held map[string]identity.Link) error {
+	leaving := map[string]bool{}
+	for _, link := range held {
+		leaving[link.Principal.Subject] = true
+	}
 	var lines []string
 	for _, m := range moves {
 		link, ok := held[m.old]
 		if !ok {
 			continue
 		}
-		if _, leaves := held[m.new]; leaves {
+		p := of(m.new)
+		if leaving[p.Subject] {
 			continue
 		}
-		taken, err := tx.Links.Get(ctx, issuer, m.new)
+		taken, err := tx.Links.Get(ctx, p.Issuer, p.Subject)
 		switch {
 		case err == nil:
 			lines = append(lines, fmt.Sprintf("line %d: %q is linked to the record %s already, and %q to %s", m.line, m.new, taken.Record, m.old, link.Record))

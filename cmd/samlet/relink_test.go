@@ -102,7 +102,7 @@ func TestRelink(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			moved, err := relink(t.Context(), db, issuer, moves, tt.yes)
+			moved, err := relink(t.Context(), db, func(s string) identity.Principal { return identity.Principal{Issuer: issuer, Subject: s} }, moves, tt.yes)
 			if identity.CodeOf(err) != tt.code || err == nil && moved != tt.moved {
 				t.Errorf("got %d moved and %v, want %d and code %q", moved, err, tt.moved, tt.code)
 			}

@@ -133,9 +133,13 @@ func (s *snapshot) loadParties(src *sources, rules *policy) {
 	warn := func(format string, args ...any) { src.warnings = append(src.warnings, fmt.Sprintf(format, args...)) }
 	type known struct{ entityID, issuer identity.EntityID }
 	seen := map[known]string{}
+	docs := make([]peerDocument, len(s.Config.ServiceProviders))
 	for i, c := range s.Config.ServiceProviders {
-		at := fmt.Sprintf("service_providers[%d].metadata", i)
-		entity := src.load(at, "sp-"+c.ID, c.Metadata, metadata.RoleSP)
+		docs[i] = peerDocument{at: fmt.Sprintf("service_providers[%d].metadata", i), copyName: "sp-" + c.ID, source: c.Metadata, want: metadata.RoleSP}
+	}
+	src.load(docs)
+	for i, c := range s.Config.ServiceProviders {
+		at, entity := docs[i].at, docs[i].entity
 		if entity == nil {
 			continue
 		}
@@ -241,27 +245,33 @@ func switchOf(b *bool) identity.Switch {
 }
 
 func (s *snapshot) loadConnections(src *sources) {
+	peers := s.loadUpstreams(src)
 	seen := map[identity.EntityID]string{}
 	for i, c := range s.Config.Connections {
 		conn := connection{config: c, Connection: identity.Connection{
 			ID: identity.ConnectionID(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains,
 			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled, Trust: c.AuthnContext.trust(),
 		}}
+		if c.Link.By == "attribute" {
+			conn.LinkBy = identity.Name(c.Link.Attribute)
+		}
 		conn.Existing = existingRule(c.Link.Existing)
-		for _, m := range c.Map {
-			conn.Mapping = append(conn.Mapping, mapRule(m))
+		for j, m := range c.Map {
+			rule, err := mapRule(m)
+			if err != nil {
+				src.decoder.faultAt(fmt.Sprintf("connections[%d].map[%d]", i, j), "%v", err)
+			}
+			conn.Mapping = append(conn.Mapping, rule)
 		}
 		for _, a := range c.Require.WeakAlgorithms {
 			src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].require.weak_algorithms: %s is accepted of %s", i, a, c.ID))
 		}
 		if c.Type == "saml" {
-			at := fmt.Sprintf("connections[%d].metadata", i)
-			conn.Metadata = src.load(at, "connection-"+c.ID, c.Metadata, metadata.RoleIDP)
-			if conn.Metadata == nil {
+			if conn.Metadata = peers[c.ID].entity; conn.Metadata == nil {
 				continue
 			}
 			if other, taken := seen[conn.Metadata.EntityID]; taken {
-				src.decoder.faultAt(at, "%s has the entityID %s, and so has %s", c.ID, conn.Metadata.EntityID, other)
+				src.decoder.faultAt(peers[c.ID].at, "%s has the entityID %s, and so has %s", c.ID, conn.Metadata.EntityID, other)
 				continue
 			}
 			seen[conn.Metadata.EntityID] = c.ID
@@ -286,15 +296,22 @@ func existingRule(s string) identity.ExistingRule {
 	return identity.ExistingNever
 }
 
-func mapRule(m MapConfig) identity.MapRule {
-	r := identity.MapRule{
-		To: identity.Name(m.To), From: m.From, Match: m.Match, Replace: m.Replace, KeepOthers: m.KeepOthers,
-		Only: m.Only, Value: m.Value, Required: m.Required,
+// loadUpstreams reads the metadata of the SAML connections, by their IDs.
+func (s *snapshot) loadUpstreams(src *sources) map[string]peerDocument {
+	var docs []peerDocument
+	var ids []string
+	for i, c := range s.Config.Connections {
+		if c.Type == "saml" {
+			ids = append(ids, c.ID)
+			docs = append(docs, peerDocument{at: fmt.Sprintf("connections[%d].metadata", i), copyName: "connection-" + c.ID, source: c.Metadata, want: metadata.RoleIDP})
+		}
 	}
-	for _, t := range m.Translate {
-		r.Translate = append(r.Translate, identity.Translation{From: t.From, To: t.To})
+	src.load(docs)
+	peers := make(map[string]peerDocument, len(docs))
+	for i, id := range ids {
+		peers[id] = docs[i]
 	}
-	return r
+	return peers
 }
 
 // party finds a service provider by its id.

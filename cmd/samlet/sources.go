@@ -10,8 +10,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -57,41 +59,68 @@ type sources struct {
 	expires  time.Time // the first validUntil of what was fetched; zero for none
 }
 
-// load returns the peer's metadata. What is wrong with it is a fault at the
-// place at; metadata that cannot be fetched or that has expired is a warning,
-// because an outage of one peer must not be ours. In all of these cases it
-// returns nil.
-func (s *sources) load(at, copyName string, m MetadataSource, want metadata.RoleName) *metadata.Entity {
-	if m.Inline != nil {
-		entity, err := s.inline(m.Inline, want)
-		if err != nil {
-			s.decoder.faultAt(at+".inline", "%s", message(err))
+// peerDocument is the metadata of one peer on its way from its source to an Entity.
+type peerDocument struct {
+	at       string // the place in config.yaml
+	copyName string
+	source   MetadataSource
+	want     metadata.RoleName
+
+	raw    []byte
+	where  string // the key of source that raw came from
+	entity *metadata.Entity
+	err    error
+}
+
+// load fills in the entity of each document. What is wrong with one is a fault at
+// its place; metadata that cannot be fetched or that has expired is a warning,
+// because an outage of one peer must not be ours. In all of these cases the entity
+// stays nil. Reading is in order, for the digest; parsing, which is what takes its
+// time with thousands of peers, is done by all processors.
+func (s *sources) load(docs []peerDocument) {
+	for i := range docs {
+		if d := &docs[i]; d.source.Inline == nil {
+			d.raw, d.where, d.err = s.bytes(d.at, d.copyName, d.source, d.want)
 		}
-		return entity
 	}
-	raw, where, err := s.bytes(at, copyName, m, want)
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(docs)); i = next.Add(1) - 1 {
+				if d := &docs[i]; d.raw != nil {
+					d.entity, d.err = metadata.Parse(d.raw, s.options(d.want))
+				}
+			}
+		})
+	}
+	all.Wait()
+	for i := range docs {
+		s.judge(&docs[i])
+	}
+}
+
+// judge tells what is wrong with a document that was read and parsed.
+func (s *sources) judge(d *peerDocument) {
+	if d.source.Inline != nil {
+		if d.entity, d.err = s.inline(d.source.Inline, d.want); d.err != nil {
+			s.decoder.faultAt(d.at+".inline", "%s", message(d.err))
+		}
+		return
+	}
 	switch {
-	case errors.Is(err, errNotFetched):
+	case errors.Is(d.err, errNotFetched):
 		s.missing = true
-		s.warnings = append(s.warnings, fmt.Sprintf("%s: %s %v", at, m.URL, err))
-		return nil
-	case err != nil:
-		s.decoder.faultAt(at+"."+where, "%v", err)
-		return nil
+		s.warnings = append(s.warnings, fmt.Sprintf("%s: %s %v", d.at, d.source.URL, d.err))
+	case d.err != nil && identity.KindOf(d.err) == identity.KindExpired:
+		s.warnings = append(s.warnings, fmt.Sprintf("%s.%s: %s It is left out until there is a newer one.", d.at, d.where, message(d.err)))
+	case d.err != nil:
+		s.decoder.faultAt(d.at+"."+d.where, "%s", message(d.err))
+	case d.where == "url":
+		if until := d.entity.ValidUntil; !until.IsZero() && (s.expires.IsZero() || until.Before(s.expires)) {
+			s.expires = until
+		}
 	}
-	entity, err := metadata.Parse(raw, s.options(want))
-	if identity.KindOf(err) == identity.KindExpired && err != nil {
-		s.warnings = append(s.warnings, fmt.Sprintf("%s.%s: %s It is left out until there is a newer one.", at, where, message(err)))
-		return nil
-	}
-	if err != nil {
-		s.decoder.faultAt(at+"."+where, "%s", message(err))
-		return nil
-	}
-	if until := entity.ValidUntil; where == "url" && !until.IsZero() && (s.expires.IsZero() || until.Before(s.expires)) {
-		s.expires = until
-	}
-	return entity
 }
 
 // readAt is when the metadata of m was had from its source: fetched, if it is

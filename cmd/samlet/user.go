@@ -223,6 +223,7 @@ type userValue struct {
 type userLink struct {
 	Issuer     string    `json:"issuer"`
 	Subject    string    `json:"subject"`
+	Attribute  string    `json:"attribute,omitempty"` // whose value the subject is; the NameID or sub's if empty
 	Connection string    `json:"connection"`
 	Created    time.Time `json:"created"`
 	LastUsed   time.Time `json:"last_used"`
@@ -292,7 +293,8 @@ func rowOf(r identity.Record, links []identity.Link) userRow {
 		row.Values = append(row.Values, userValue{string(v.Name), v.Value, string(v.Source)})
 	}
 	for _, l := range links {
-		row.Links = append(row.Links, userLink{string(l.Principal.Issuer), l.Principal.Subject, string(l.Connection), l.Created, l.LastUsed})
+		subject, attribute := plainSubject(l.Principal)
+		row.Links = append(row.Links, userLink{string(l.Principal.Issuer), subject, attribute, string(l.Connection), l.Created, l.LastUsed})
 	}
 	return row
 }

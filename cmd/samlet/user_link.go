@@ -47,6 +47,9 @@ func userShowCommand() *cobra.Command {
 				fmt.Fprintf(out, "value     %s=%s (%s)\n", v.Name, v.Value, v.Source)
 			}
 			for _, l := range row.Links {
+				if l.Attribute != "" {
+					l.Subject += " (" + l.Attribute + ")"
+				}
 				fmt.Fprintf(out, "link      %s: %s at %s, since %s, last used %s\n", l.Connection, l.Subject, l.Issuer,
 					l.Created.Format(time.RFC3339), l.LastUsed.Format(time.RFC3339))
 			}
@@ -75,13 +78,13 @@ func userLinkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			issuer, err := issuerOf(snap, f.connection)
+			of, err := knownBy(snap, f.connection, identity.Format(format))
 			if err != nil {
 				return err
 			}
-			p := identity.Principal{Issuer: issuer, Subject: f.subject, Format: identity.Format(format)}
-			if p.Anonymous() {
-				return usageError{errors.New("--subject wants the identifier by which the connection's people are known, which is not transient")}
+			p := of(f.subject)
+			if f.subject == "" || p.Anonymous() {
+				return errNoSubject()
 			}
 			return withStore(cmd, snap.Config, func(ctx context.Context, db store.Store) error {
 				if err := makeLink(ctx, db, args[0], identity.ConnectionID(f.connection), p); err != nil {
@@ -92,21 +95,9 @@ func userLinkCommand() *cobra.Command {
 			})
 		},
 	}
-	f.add(cmd, "the upstream's own `identifier` of the person: NameID or sub")
+	f.add(cmd, "the upstream's own `identifier` of the person: NameID, sub, or the value of link.attribute")
 	cmd.Flags().StringVar(&format, "format", string(identity.FormatPersistent), "the `URI` of the NameID's format")
 	return cmd
-}
-
-// issuerOf returns whose subjects a connection brings.
-func issuerOf(snap *snapshot, id string) (identity.EntityID, error) {
-	row, err := findConnection(snap, id)
-	if err != nil {
-		return "", err
-	}
-	if row.EntityID == "" {
-		return "", fmt.Errorf("connection %s has no identity provider whose people could be linked: %s", id, strings.Join(row.Findings, ", "))
-	}
-	return identity.EntityID(row.EntityID), nil
 }
 
 // makeLink links p to the person of that name, unless p is somebody already.
@@ -182,12 +173,13 @@ func removeLinks(ctx context.Context, db store.Store, name string, f linkFlags) 
 		}
 		for _, l := range links {
 			p := l.Principal
-			if string(l.Connection) != f.connection || f.subject != "" && p.Subject != f.subject {
+			subject, attribute := plainSubject(p)
+			if string(l.Connection) != f.connection || f.subject != "" && subject != f.subject {
 				continue
 			}
 			gone++
 			for _, s := range all {
-				if s.Connection == l.Connection && s.Upstream.Issuer == p.Issuer && s.Upstream.Subject == p.Subject {
+				if s.Connection == l.Connection && s.Upstream.Issuer == p.Issuer && (attribute != "" || s.Upstream.Subject == p.Subject) {
 					sessions = append(sessions, s.ID)
 				}
 			}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/beevik/etree"
 	"github.com/crewjam/saml/xmlenc"
+	gocmp "github.com/google/go-cmp/cmp"
 	dsig "github.com/russellhaering/goxmldsig"
 
 	"github.com/samlet-id/samlet/binding"
@@ -66,9 +67,23 @@ func TestWeakAlgorithms(t *testing.T) {
 				"AES-CBC":            {weakAnswer{cbc: true}, c.cbc},
 				"AES-CBC with SHA-1": {weakAnswer{sha1: true, cbc: true}, cmp.Or(c.sha1, c.cbc)},
 			} {
-				err := answer.how.finish(t, connector, idp, s.current().Keys.Encryption()[0])
+				remarks, err := answer.how.finish(t, connector, idp, s.current().Keys.Encryption()[0])
 				if got := codeOf(err); got != answer.want {
 					t.Errorf("%s: got %v, want code %q", name, err, answer.want)
+				}
+				var want []identity.Code // a remark for each use
+				if answer.how.sha1 && err == nil {
+					want = append(want, "up.weak_algorithm")
+				}
+				if answer.how.cbc && err == nil {
+					want = append(want, "up.weak_algorithm")
+				}
+				var got []identity.Code
+				for _, r := range remarks {
+					got = append(got, r.Code)
+				}
+				if diff := gocmp.Diff(want, got); diff != "" {
+					t.Errorf("%s: remarks (-want +got):\n%s", name, diff)
 				}
 			}
 		})
@@ -113,20 +128,20 @@ func weakWorld(t *testing.T, weak string, log io.Writer) (*server, certs.Key) {
 }
 
 // weakAnswer is a signed Response of the upstream, made by other software.
-type weakAnswer struct{ sha1, cbc bool }
+type weakAnswer struct{ sha1, cbc, unsolicited bool }
 
-// finish lets connector ask, and take the answer.
-func (a weakAnswer) finish(t *testing.T, connector *sp.Connector, idp, to certs.Key) error {
+// finish lets connector ask, and take the answer, and returns its remarks.
+func (a weakAnswer) finish(t *testing.T, connector *sp.Connector, idp, to certs.Key) ([]identity.Remark, error) {
 	t.Helper()
 	asked, state, err := connector.Begin(t.Context(), identity.AuthnRequest{}, "a-ticket")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = connector.Finish(t.Context(), state, binding.Received{
+	got, err := connector.Finish(t.Context(), state, binding.Received{
 		Method: "POST", Path: pathACS + "fed",
 		Form: url.Values{"SAMLResponse": {base64.StdEncoding.EncodeToString(a.response(t, readRequest(t, asked.URL), idp, to))}, "RelayState": {"a-ticket"}},
 	})
-	return err
+	return got.Remarks, err
 }
 
 // readRequest returns the AuthnRequest in a URL.
@@ -153,7 +168,11 @@ func (a weakAnswer) response(t *testing.T, asked *etree.Element, idp, to certs.K
 	)
 	assertion := fill.Replace(`<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_a{UNIQUE}" Version="2.0" IssueInstant="{NOW}"><saml:Issuer>https://idp.example.test</saml:Issuer><saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">ada</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="{SOON}" Recipient="{ACS}" InResponseTo="{ID}"/></saml:SubjectConfirmation></saml:Subject><saml:Conditions><saml:AudienceRestriction><saml:Audience>{SP}</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="{NOW}"><saml:AuthnContext/></saml:AuthnStatement></saml:Assertion>`)
 	doc := etree.NewDocument()
-	if err := doc.ReadFromString(fill.Replace(`<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_r{UNIQUE}" Version="2.0" IssueInstant="{NOW}" Destination="{ACS}" InResponseTo="{ID}"><saml:Issuer>https://idp.example.test</saml:Issuer><samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status>` + assertion + `</samlp:Response>`)); err != nil {
+	message := fill.Replace(`<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_r{UNIQUE}" Version="2.0" IssueInstant="{NOW}" Destination="{ACS}" InResponseTo="{ID}"><saml:Issuer>https://idp.example.test</saml:Issuer><samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status>` + assertion + `</samlp:Response>`)
+	if a.unsolicited {
+		message = strings.ReplaceAll(message, ` InResponseTo="`+id+`"`, "")
+	}
+	if err := doc.ReadFromString(message); err != nil {
 		t.Fatal(err)
 	}
 	root := doc.Root()

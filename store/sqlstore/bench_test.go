@@ -105,6 +105,30 @@ func BenchmarkLogin(b *testing.B) {
 	}
 }
 
+// BenchmarkMail looks records up by a mail address among few and many.
+func BenchmarkMail(b *testing.B) {
+	for _, n := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprintf("records=%d", n), func(b *testing.B) {
+			s := open(b, sqlite(filepath.Join(b.TempDir(), "samlet.db")))
+			fill(b, s, n)
+			ctx, i := b.Context(), 0
+			for b.Loop() {
+				i = (i + 7919) % n
+				err := s.View(ctx, func(tx *store.Tx) error {
+					found, err := tx.Records.ByMail(ctx, fmt.Sprint(identity.Mail, " ", i))
+					if len(found) != 1 {
+						return errors.Join(err, fmt.Errorf("got %d records, want 1", len(found)))
+					}
+					return err
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // fill stores n records.
 func fill(b *testing.B, s *sqlstore.Store, n int) {
 	b.Helper()

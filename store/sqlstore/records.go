@@ -164,7 +164,8 @@ func (s records) ByLogin(ctx context.Context, login string) (identity.Record, er
 
 // ByMail implements store.Records. What the database takes for the same address
 // in another case is more than LoginKey does, and differs between databases, so
-// that it only finds candidates.
+// that it only finds candidates. The name is no parameter, or the index of mail
+// addresses would not be used.
 func (s records) ByMail(ctx context.Context, key string) ([]identity.Record, error) {
 	var ids []identity.RecordID
 	err := s.c.all(ctx, func(rows *sql.Rows) error {
@@ -179,7 +180,7 @@ func (s records) ByMail(ctx context.Context, key string) ([]identity.Record, err
 		return nil
 	}, `
 SELECT record, value FROM record_values
-WHERE name = $1 AND lower(value) = lower($2) ORDER BY record, position`, identity.Mail, key)
+WHERE name = 'mail' AND lower(value) = lower($1) ORDER BY record, position`, key)
 	if err != nil {
 		return nil, err
 	}
