@@ -22,6 +22,7 @@ type AuthnRequest struct {
 	Unsolicited     bool     // nobody asked: the person started here (SAML Profiles 4.1.5)
 
 	ForceAuthn bool          // authenticate afresh, whatever the session says
+	Afresh     bool          // no session of before answers, though the upstream may answer from its own
 	IsPassive  bool          // show nothing to the person
 	MaxAge     time.Duration // oldest acceptable authentication; zero means any
 	Context    RequestedContext
@@ -34,6 +35,11 @@ type AuthnRequest struct {
 	Required   []Name       // those of Wanted that the relying party says it cannot do without
 	Only       Attributes   // of some of Wanted, the only values asked for (SAML Metadata 2.4.4.2)
 	Locales    []string     // BCP 47 tags, best first
+
+	// KnownOnly says that the answer is to prove who somebody is and no more: for
+	// somebody who is not known, no record is made, found by mail or linked.
+	KnownOnly bool
+	Except    ConnectionID // an upstream that may not answer
 
 	Resume string // where the browser goes back to when the login has ended; a path of ours
 	State  []byte // what the asking protocol wants back then

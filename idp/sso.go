@@ -52,6 +52,11 @@ func (p *Provider) sso(w http.ResponseWriter, r *http.Request) error {
 // start begins the login that answers req.
 func (p *Provider) start(w http.ResponseWriter, r *http.Request, req identity.AuthnRequest) error {
 	takeHints(&req, r.URL.Query())
+	return p.begin(w, r, req)
+}
+
+// begin hands a request to the authenticator.
+func (p *Provider) begin(w http.ResponseWriter, r *http.Request, req identity.AuthnRequest) error {
 	out, err := p.cfg.Authenticator.Start(w, r, req)
 	if err != nil {
 		return p.refuse(w, r, req, err)

@@ -43,10 +43,26 @@ func (p *Provider) unsolicited(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return p.launch(w, r, party, relayState, func(req *identity.AuthnRequest) { takeHints(req, r.URL.Query()) })
+}
+
+// Land begins a sign-in at the relying party of id for somebody whom connection via
+// sent here. The person is led back there, and no session answers, since it may be
+// somebody else's. The person alone is told what is wrong.
+func (p *Provider) Land(w http.ResponseWriter, r *http.Request, id identity.RelyingPartyID, via identity.ConnectionID) error {
+	party, err := p.partyByID(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return p.launch(w, r, party, "", func(req *identity.AuthnRequest) { req.Connection, req.Afresh = via, true })
+}
+
+// launch begins a sign-in at party under terms.
+func (p *Provider) launch(w http.ResponseWriter, r *http.Request, party Party, relayState string, terms func(*identity.AuthnRequest)) error {
 	if !party.IDPInitiated {
 		return &identity.Error{
 			Kind: identity.KindDenied, Code: "sp.idp_initiated", Who: identity.WhoOperator,
-			Msg: "This application takes no sign-in that begins here. Open the application itself.", Seen: string(id), Expected: "idp_initiated: true",
+			Msg: "This application takes no sign-in that begins here. Open the application itself.", Seen: string(party.EntityID), Expected: "idp_initiated: true",
 		}
 	}
 	acs, err := party.Metadata.SP.AssertionConsumerService("", nil, "", browserBindings()...)
@@ -58,7 +74,8 @@ func (p *Provider) unsolicited(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	req.Unsolicited = true
-	return p.start(w, r, req)
+	terms(&req)
+	return p.begin(w, r, req)
 }
 
 // readLink reads the query. Unlike a message of an application it was put

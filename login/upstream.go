@@ -60,8 +60,15 @@ func (a *Authenticator) Return(w http.ResponseWriter, r *http.Request, id identi
 	if in.Method != http.MethodPost {
 		return errUnsolicited()
 	}
-	return a.park(w, r, id, in)
+	err = a.park(w, r, id, in)
+	if errors.Is(err, errNoLogin) && a.cfg.Unsolicited != nil {
+		return a.cfg.Unsolicited(w, r, id, in, err)
+	}
+	return err
 }
+
+// errNoLogin says that an answer names no login that is under way.
+var errNoLogin = errors.New("no login is under way")
 
 // park keeps in, if it names a login that waits for this connection. There is
 // one place per login, so that nobody fills the store; a second message
@@ -80,7 +87,7 @@ func (a *Authenticator) park(w http.ResponseWriter, r *http.Request, id identity
 	err = a.cfg.Store.Update(ctx, func(tx *store.Tx) error {
 		raw, err := tx.Tickets.Get(ctx, store.PurposeLogin, relay[0], now)
 		if err != nil {
-			return errStale("This sign-in was too long ago, or was not begun here.", err)
+			return errStale("This sign-in was too long ago, or was not begun here.", fmt.Errorf("%w: %w", errNoLogin, err))
 		}
 		t, err := decodeTicket(relay[0], raw)
 		if err != nil {
@@ -151,10 +158,13 @@ func (a *Authenticator) fetch(w http.ResponseWriter, r *http.Request, id identit
 	}
 	t.raw = raw
 	got, err := a.cfg.Upstream.Finish(ctx, id, state, p.Message)
+	if n, ok := errors.AsType[*identity.Newcomer](err); ok {
+		return a.moved(w, r, t, a.met(w, r, t, *n))
+	}
 	if err != nil {
 		return a.rejected(w, r, t, err)
 	}
-	err = a.establish(w, r, t, arrival{
+	err = a.arrived(w, r, t, arrival{
 		record: identity.RecordID(got.Principal.Subject), context: got.Context, connection: id,
 		upstream: got.Upstream, upstreamIx: got.Session, notAfter: got.NotAfter,
 	})
@@ -191,8 +201,10 @@ func (a *Authenticator) rejected(w http.ResponseWriter, r *http.Request, t *tick
 	tell := false
 	switch why.Kind {
 	case identity.KindDenied, identity.KindNeedsInteraction, identity.KindContextUnmet:
-		tell = true
-		t.Refusal = refuse(why)
+		// What proves no account is not the relying party's affair.
+		if tell = !t.proving(); tell {
+			t.Refusal = refuse(why)
+		}
 	case identity.KindInternal, identity.KindInvalid, identity.KindExpired, identity.KindReplayed,
 		identity.KindNotFound, identity.KindExists, identity.KindUnavailable:
 	}
@@ -217,7 +229,7 @@ func (a *Authenticator) rejected(w http.ResponseWriter, r *http.Request, t *tick
 
 func errUnsolicited() *identity.Error {
 	return &identity.Error{
-		Kind: identity.KindInvalid, Code: "up.unsolicited", Who: identity.WhoUser,
+		Kind: identity.KindInvalid, Code: "up.unsolicited", Who: identity.WhoUser, Err: errNoLogin,
 		Msg: "Your organization's sign-in sent an answer that nobody asked for. Start from the application instead.",
 	}
 }

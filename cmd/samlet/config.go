@@ -224,6 +224,7 @@ type ConnectionConfig struct {
 	SignRequests *bool          `yaml:"sign_requests"`
 	Map          []MapConfig    `yaml:"map"`
 	Link         LinkConfig     `yaml:"link"`
+	IDPInitiated stringList     `yaml:"idp_initiated"` // ids of service providers
 	Scopes       ScopesConfig   `yaml:"scopes"`
 	AuthnContext TrustConfig    `yaml:"authn_context"`
 	URLs         stringList     `yaml:"urls"` // of a directory's servers, in the order of preference
@@ -254,7 +255,8 @@ type MapConfig struct {
 	Translate  []TranslateConfig `yaml:"translate"`
 	KeepOthers bool              `yaml:"keep_others"`
 	Only       []string          `yaml:"only"`
-	Value      string            `yaml:"value"`
+	Value      string            `yaml:"value"`    // expression
+	Constant   stringList        `yaml:"constant"` // for when nothing else gave anything
 	Required   bool              `yaml:"required"`
 }
 
@@ -271,7 +273,7 @@ type LinkConfig struct {
 	// Attribute under the upstream's name.
 	By        string `yaml:"by"`
 	Attribute string `yaml:"attribute"`
-	Existing  string `yaml:"existing"` // never: an account with the same mail stays another person's; verified_email
+	Existing  string `yaml:"existing"` // never: an account with the same mail stays another person's; verified_email; ask
 	Update    string `yaml:"update"`   // every_login
 }
 

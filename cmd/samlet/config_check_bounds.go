@@ -73,6 +73,7 @@ func (d *decoder) checkBounds(c *Config) {
 	}
 	for i, conn := range c.Connections {
 		at := fmt.Sprintf("connections[%d]", i)
+		d.checkInitiated(at, conn, c.ServiceProviders)
 		d.bound(at+".require.max_clock_skew", conn.Require.MaxClockSkew, time.Second, maxSkew)
 	}
 	for i, cat := range c.EntityCategories {

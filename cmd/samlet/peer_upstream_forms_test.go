@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -43,4 +44,33 @@ func TestPeerUpstreamWithoutLastingNameID(t *testing.T) {
 		t.Errorf("the partner did not finish its logout: %s\n%s", page.URL, page.Text())
 	}
 	c.wantEnded(t)
+}
+
+// A person presses the tile of an application at the partner's own portal, which
+// sends an unsolicited Response: they arrive at the application, by way of a
+// question that samlet asks. A person who is somebody else here in the meantime
+// arrives as who they are at the partner.
+func TestPeerUpstreamInitiated(t *testing.T) {
+	partner := peer.SimpleSAMLphp(t, peer.IdPOptions{})
+	s := serveSamlet(t, nil)
+	s.createAlice(t)
+	sp := s.addSP(t, kindNamed(t, "node-saml"), peer.SPOptions{Unsolicited: true, NameIDFormat: nameIDPersistent}, "--idp-initiated")
+	s.edit(t, func(config string) string {
+		connection := strings.Replace(partnerConnection, "METADATA", partner.EntityID, 1) + "    idp_initiated: [" + spID(sp) + "]\n"
+		return strings.Replace(config, "connections:\n", connection, 1)
+	})
+	own := s.base + "/saml/sp/partner/metadata"
+	await(t, "samlet knows the partner", func() (bool, string) {
+		p := peer.NewBrowser(t).Get(own)
+		return p.Status == http.StatusOK, p.Text()
+	})
+	partner.Trust(peer.NewBrowser(t).Get(own).Body)
+
+	tile := partner.URL + "/saml2/idp/SSOService.php?spentityid=" + url.QueryEscape(own) + "&RelayState=" + url.QueryEscape(spID(sp))
+	b := peer.NewBrowser(t)
+	b.Walk(s.base+"/saml/idp-initiated?sp="+url.QueryEscape(sp.EntityID), aliceSignsIn())
+	wantAttributes(t, peer.ReadLogin(t, b.Get(sp.WhoURL)), map[string][]string{"givenName": {"Alice"}})
+	ada := peer.Ada()
+	b.Walk(tile, ada.SignIn())
+	wantAttributes(t, peer.ReadLogin(t, b.Get(sp.WhoURL)), upstreamWant(ada))
 }

@@ -150,7 +150,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 			Store:                  sh.store,
 			RequireSignedAssertion: c.config.Require.SignedAssertion,
 			AllowUnsignedResponse:  c.config.allowsUnsignedResponse(),
-			SignRequests:           switchOf(c.config.SignRequests),
+			SignRequests:           c.config.signsRequests(),
 			Refused:                refusedAlgorithms(cfg),
 			AllowSHA1:              c.allowsSHA1(),
 			AllowCBC:               slices.Contains(c.config.Require.WeakAlgorithms, "aes-cbc"),
@@ -180,7 +180,8 @@ func (h *house) buildLogin(sh *shared, site *web.Web, upstream *broker.Broker, p
 		Sessions: login.Lifetimes{Idle: time.Duration(cfg.Authentication.Session.Idle), Absolute: time.Duration(cfg.Authentication.Session.Absolute)},
 		// Each knows the other: by the time that anybody signs out, both are there.
 		Downstream: func() login.Downstream { return h.idp }, LogoutTimeout: time.Duration(cfg.IDP.Logout.Timeout),
-		Now: sh.now, Rand: sh.rand, Log: sh.log,
+		Unsolicited: h.unsolicited,
+		Now:         sh.now, Rand: sh.rand, Log: sh.log,
 	}
 	if len(upstream.Connections()) > 0 {
 		c.Upstream = upstream
