@@ -19,12 +19,16 @@ func (c *Connector) Metadata() ([]byte, error) {
 	if c.cfg.SLOSOAP != "" {
 		logout = append(logout, metadata.Endpoint{Binding: identity.BindingSOAP, Location: c.cfg.SLOSOAP})
 	}
+	acs := []metadata.IndexedEndpoint{{
+		Endpoint: metadata.Endpoint{Binding: identity.BindingPOST, Location: c.cfg.ACS}, IsDefault: identity.On,
+	}}
+	if c.cfg.Artifact {
+		acs = append(acs, metadata.IndexedEndpoint{Endpoint: metadata.Endpoint{Binding: identity.BindingArtifact, Location: c.cfg.ACS}, Index: 1})
+	}
 	doc, err := metadata.WriteSP(metadata.SPConfig{
 		EntityID: c.cfg.EntityID,
-		ACS: []metadata.IndexedEndpoint{{
-			Endpoint: metadata.Endpoint{Binding: identity.BindingPOST, Location: c.cfg.ACS}, IsDefault: identity.On,
-		}},
-		Signing: c.cfg.Keys.Published(certs.Signing), Encryption: c.cfg.Keys.Published(certs.Encryption),
+		ACS:      acs,
+		Signing:  c.cfg.Keys.Published(certs.Signing), Encryption: c.cfg.Keys.Published(certs.Encryption),
 		SLO:                 logout,
 		NameIDFormats:       c.nameIDFormats(),
 		AuthnRequestsSigned: c.signsRequests(), WantAssertionsSigned: c.cfg.RequireSignedAssertion,

@@ -154,6 +154,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 			Refused:                refusedAlgorithms(cfg),
 			AllowSHA1:              c.allowsSHA1(),
 			AllowCBC:               slices.Contains(c.config.Require.WeakAlgorithms, "aes-cbc"),
+			Artifact:               c.config.Artifact,
 			Scopes:                 c.config.Scopes.rule(),
 			SubjectAttribute:       c.LinkBy,
 			DisplayName:            cfg.IDP.DisplayName,
