@@ -122,12 +122,35 @@ func (l *live) fresh(now time.Time) bool {
 // confirm begins a sign-in that ends on this page.
 func (a *Authenticator) confirm(w http.ResponseWriter, r *http.Request, req identity.AuthnRequest) error {
 	req.Resume = a.path("/account")
-	out, err := a.begin(w, r, req)
+	return a.beginOwn(w, r, transaction{Request: req, Connection: a.first(req).Connection})
+}
+
+// beginOwn opens a transaction of a page of ours, and goes on with it within the
+// same request: of a redirect away from here, the browser would ask the page whose
+// form was posted, which forbids it (form-action).
+func (a *Authenticator) beginOwn(w http.ResponseWriter, r *http.Request, begun transaction) error {
+	id, err := identity.NewToken(a.cfg.Rand)
 	if err != nil {
 		return err
 	}
-	a.cfg.Web.Redirect(w, r, out.Redirect)
-	return nil
+	begun.Began = a.now()
+	if begun.Browser, err = a.bind(w, r); err != nil {
+		return err
+	}
+	ctx := r.Context()
+	if err := a.open(ctx, begun, id); err != nil {
+		return fmt.Errorf("opening a login transaction: %w", err)
+	}
+	t := &ticket{id: id, transaction: begun}
+	err = a.cfg.Store.View(ctx, func(tx *store.Tx) error {
+		var err error
+		t.raw, err = tx.Tickets.Get(ctx, store.PurposeLogin, id, a.now())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reading the login transaction back: %w", err)
+	}
+	return a.dispatch(w, r, t, view{})
 }
 
 // way is one link by which a person comes in.
@@ -211,7 +234,7 @@ func (a *Authenticator) unlink(w http.ResponseWriter, r *http.Request, token, id
 	if err != nil {
 		return err
 	}
-	a.tellBehind(ctx, left)
+	a.tellBehind(ctx, left, identity.LogoutByUser)
 	return a.renderAccount(w, r, v)
 }
 

@@ -24,21 +24,9 @@ func (a *Authenticator) beginAdding(w http.ResponseWriter, r *http.Request, l *l
 	if id == identity.LocalConnection || !a.offers(req, id) || a.cfg.Remote[id] != nil {
 		return a.renderAccount(w, r, accountView{problem: "This way to sign in is not available any more.", status: http.StatusBadRequest})
 	}
-	t := transaction{
-		Request: req, Began: a.now(), Connection: id, Adding: &adding{Record: l.record.ID, Session: l.session.ID},
-	}
-	ticket, err := identity.NewToken(a.cfg.Rand)
-	if err != nil {
-		return err
-	}
-	if t.Browser, err = a.bind(w, r); err != nil {
-		return err
-	}
-	if err := a.open(r.Context(), t, ticket); err != nil {
-		return fmt.Errorf("opening a login transaction: %w", err)
-	}
-	a.cfg.Web.Redirect(w, r, a.loginPath(ticket))
-	return nil
+	return a.beginOwn(w, r, transaction{
+		Request: req, Connection: id, Adding: &adding{Record: l.record.ID, Session: l.session.ID},
+	})
 }
 
 // add takes the answer of the connection: somebody who is known already, by the

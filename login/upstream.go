@@ -157,6 +157,11 @@ func (a *Authenticator) fetch(w http.ResponseWriter, r *http.Request, id identit
 		return a.moved(w, r, t, err)
 	}
 	t.raw = raw
+	// Whoever comes may end sessions of somebody else (EndWithin), whose participants
+	// are read from the store.
+	if err := a.journal.flush(ctx); err != nil {
+		return err
+	}
 	got, err := a.cfg.Upstream.Finish(ctx, id, state, p.Message)
 	if n, ok := errors.AsType[*identity.Newcomer](err); ok {
 		return a.moved(w, r, t, a.met(w, r, t, *n))

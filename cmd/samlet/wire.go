@@ -170,6 +170,10 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 	return broker.New(broker.Config{
 		Store: sh.store, EntityID: identity.EntityID(cfg.IDP.EntityID), Catalogue: h.snapshot.Catalogue,
 		Connections: upstreams, Now: sh.now, Rand: sh.rand, RequestID: web.RequestID, Log: sh.log,
+		// Each knows the other: by the time that anybody comes in, both are there.
+		End: func(ctx context.Context, tx *store.Tx, id identity.SessionID, why string) (func(context.Context), error) {
+			return h.login.EndWithin(ctx, tx, id, why)
+		},
 	})
 }
 
