@@ -220,6 +220,7 @@ func mailDomain(identifier string) (string, bool) {
 type pending struct {
 	Connection identity.ConnectionID `json:"connection"`
 	State      []byte                `json:"state"`
+	KnownOnly  bool                  `json:"known_only,omitempty"`
 }
 
 // Begin asks the upstream of connection id to authenticate the person. It
@@ -235,7 +236,7 @@ func (b *Broker) Begin(ctx context.Context, id identity.ConnectionID, req identi
 	if err != nil {
 		return binding.Message{}, nil, fmt.Errorf("asking connection %q: %w", id, err)
 	}
-	state, err := json.Marshal(pending{Connection: id, State: inner})
+	state, err := json.Marshal(pending{Connection: id, State: inner, KnownOnly: req.KnownOnly})
 	if err != nil {
 		return binding.Message{}, nil, fmt.Errorf("keeping the state of connection %q: %w", id, err)
 	}
@@ -247,7 +248,8 @@ func (b *Broker) Begin(ctx context.Context, id identity.ConnectionID, req identi
 // issuer is our entityID, the subject the record's ID, the attributes are the
 // record's. When the person was authenticated, until when, and under which
 // session index is what the upstream said; how, as far as the connection trusts it; the upstream is the first of
-// the Authorities.
+// the Authorities. Somebody who is not known is an identity.Newcomer where the
+// connection asks, or the question was of the known alone.
 func (b *Broker) Finish(ctx context.Context, id identity.ConnectionID, state []byte, in binding.Received) (identity.Assertion, error) {
 	u, err := b.remote(id)
 	if err != nil {
@@ -267,13 +269,21 @@ func (b *Broker) Finish(ctx context.Context, id identity.ConnectionID, state []b
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("finishing at connection %q: %w", id, err)
 	}
-	return b.Accept(ctx, id, said)
+	unknown := asConfigured
+	if p.KnownOnly {
+		unknown = stranger
+	}
+	return b.accept(ctx, id, said, unknown)
 }
 
 // Accept takes what the issuer of connection id said of a person who has proved
 // to be that person, maps it, and links it to the local record, of which the
 // assertion that it returns speaks as that of Finish does.
 func (b *Broker) Accept(ctx context.Context, id identity.ConnectionID, said identity.Assertion) (identity.Assertion, error) {
+	return b.accept(ctx, id, said, asConfigured)
+}
+
+func (b *Broker) accept(ctx context.Context, id identity.ConnectionID, said identity.Assertion, unknown unknown) (identity.Assertion, error) {
 	u, err := b.upstream(id)
 	if err != nil {
 		return identity.Assertion{}, err
@@ -294,7 +304,9 @@ func (b *Broker) Accept(ctx context.Context, id identity.ConnectionID, said iden
 	if dropped := u.mapping.Dropped(said); len(dropped) > 0 {
 		b.log.DebugContext(ctx, "attributes that no rule maps were dropped", "connection", id, "names", dropped)
 	}
-	return b.link(ctx, u.Connection, who, mapped, u.vouched(said, mapped))
+	// Nearest first (SAML Core 2.7.2.2): whom we asked, then whom they asked.
+	mapped.Context.Authorities = slices.Concat([]identity.EntityID{u.Issuer}, said.Context.Authorities)
+	return b.link(ctx, linking{connection: u.Connection, who: who, said: mapped, vouched: u.vouched(said, mapped), unknown: unknown})
 }
 
 func mixedUp(seen, expected string) *identity.Error {

@@ -187,13 +187,14 @@ type ClassTrust struct {
 }
 
 // ExistingRule says what becomes of a Principal that is not known yet if there is
-// a Record with the same mail address.
+// a Record of the same person, which their mail address alone does not say.
 type ExistingRule int
 
 // The rules. The zero value leaves the Record alone.
 const (
 	ExistingNever    ExistingRule = iota
 	ExistingVerified              // links them, if both sides vouch for the address and the connection owns its domain
+	ExistingAsk                   // asks the person, who has to prove the account
 )
 
 // MapRule fills one canonical attribute from what the upstream said. Each value of

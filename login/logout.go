@@ -338,14 +338,17 @@ func others(parts []part, l identity.Logout) []part {
 
 // account is what a person recognises themselves by.
 func account(rec identity.Record) string {
-	attributes := rec.Attributes()
+	if name := named(rec.Attributes()); name != "" || len(rec.Logins) == 0 {
+		return name
+	}
+	return rec.Logins[0]
+}
+
+func named(attributes identity.Attributes) string {
 	for _, n := range []identity.Name{identity.DisplayName, identity.Mail, identity.Username} {
 		if v := attributes.First(n); v != "" {
 			return v
 		}
-	}
-	if len(rec.Logins) > 0 {
-		return rec.Logins[0]
 	}
 	return ""
 }

@@ -143,13 +143,13 @@ func (a *Authenticator) establish(w http.ResponseWriter, r *http.Request, t *tic
 			ID: identity.SessionID(id), Record: who.record, Context: who.context, Connection: who.connection,
 			Upstream: who.upstream, UpstreamIx: who.upstreamIx, Created: now, NotAfter: earlier(now.Add(a.cfg.Sessions.Absolute), who.notAfter),
 		}
-		if left, err = a.renew(ctx, tx, &s, old, token, now); err != nil {
-			return err
-		}
 		if who.settle != nil {
 			if err := who.settle(ctx, tx); err != nil {
 				return err
 			}
+		}
+		if left, err = a.renew(ctx, tx, &s, old, token, now); err != nil {
+			return err
 		}
 		if err := tx.Events.Append(ctx, a.event(ctx, identity.EventLogin, &ended, s, "")); err != nil {
 			return fmt.Errorf("recording the login: %w", err)

@@ -158,10 +158,13 @@ func (a *Authenticator) fetch(w http.ResponseWriter, r *http.Request, id identit
 	}
 	t.raw = raw
 	got, err := a.cfg.Upstream.Finish(ctx, id, state, p.Message)
+	if n, ok := errors.AsType[*identity.Newcomer](err); ok {
+		return a.moved(w, r, t, a.met(w, r, t, *n))
+	}
 	if err != nil {
 		return a.rejected(w, r, t, err)
 	}
-	err = a.establish(w, r, t, arrival{
+	err = a.arrived(w, r, t, arrival{
 		record: identity.RecordID(got.Principal.Subject), context: got.Context, connection: id,
 		upstream: got.Upstream, upstreamIx: got.Session, notAfter: got.NotAfter,
 	})
@@ -198,8 +201,10 @@ func (a *Authenticator) rejected(w http.ResponseWriter, r *http.Request, t *tick
 	tell := false
 	switch why.Kind {
 	case identity.KindDenied, identity.KindNeedsInteraction, identity.KindContextUnmet:
-		tell = true
-		t.Refusal = refuse(why)
+		// What proves no account is not the relying party's affair.
+		if tell = !t.proving(); tell {
+			t.Refusal = refuse(why)
+		}
 	case identity.KindInternal, identity.KindInvalid, identity.KindExpired, identity.KindReplayed,
 		identity.KindNotFound, identity.KindExists, identity.KindUnavailable:
 	}

@@ -270,7 +270,7 @@ type LinkConfig struct {
 	// Attribute under the upstream's name.
 	By        string `yaml:"by"`
 	Attribute string `yaml:"attribute"`
-	Existing  string `yaml:"existing"` // never: an account with the same mail stays another person's; verified_email
+	Existing  string `yaml:"existing"` // never: an account with the same mail stays another person's; verified_email; ask
 	Update    string `yaml:"update"`   // every_login
 }
 

@@ -255,9 +255,7 @@ func (s *snapshot) loadConnections(src *sources) {
 		if c.Link.By == "attribute" {
 			conn.LinkBy = identity.Name(c.Link.Attribute)
 		}
-		if c.Link.Existing == "verified_email" {
-			conn.Existing = identity.ExistingVerified
-		}
+		conn.Existing = existingRule(c.Link.Existing)
 		for j, m := range c.Map {
 			rule, err := mapRule(m)
 			if err != nil {
@@ -267,9 +265,6 @@ func (s *snapshot) loadConnections(src *sources) {
 		}
 		for _, a := range c.Require.WeakAlgorithms {
 			src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].require.weak_algorithms: %s is accepted of %s", i, a, c.ID))
-		}
-		if c.Link.Existing == "ask" {
-			src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].link.existing: nobody is asked yet; %s behaves as with never", i, c.ID))
 		}
 		if c.Type == "saml" {
 			if conn.Metadata = peers[c.ID].entity; conn.Metadata == nil {
@@ -289,6 +284,16 @@ func (s *snapshot) loadConnections(src *sources) {
 		}
 		s.Connections = append(s.Connections, conn)
 	}
+}
+
+func existingRule(s string) identity.ExistingRule {
+	switch s {
+	case "verified_email":
+		return identity.ExistingVerified
+	case "ask":
+		return identity.ExistingAsk
+	}
+	return identity.ExistingNever
 }
 
 // loadUpstreams reads the metadata of the SAML connections, by their IDs.

@@ -314,6 +314,7 @@ func (h *house) home(site *web.Web) func(http.ResponseWriter, *http.Request) err
 	page := templates.Home{EntityID: cfg.IDP.EntityID, Links: []templates.Link{
 		{Label: "Set up an application", URL: pathVendor, Text: "Names, addresses and certificates to enter there."},
 		{Label: "IdP metadata", URL: "/saml/metadata", Text: "The same for machines."},
+		{Label: "How you sign in", URL: "/account", Text: "The ways in which you sign in, to see, to add to and to undo."},
 		{Label: "What you allowed", URL: "/consents", Text: "What applications may learn of you, to see and to withdraw."},
 		{Label: "Sign out", URL: "/logout", Text: "End your session here."},
 	}}
