@@ -64,6 +64,7 @@ type house struct {
 	now        func() time.Time
 	idp        *idp.Provider
 	login      *login.Authenticator
+	broker     *broker.Broker
 	connectors map[identity.ConnectionID]*sp.Connector
 	handler    http.Handler
 	requests   sync.WaitGroup // under way
@@ -85,6 +86,7 @@ func build(snap *snapshot, sh *shared) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.broker = upstream
 	parties := newDirectory(snap.Parties)
 	if h.login, err = h.buildLogin(sh, site, upstream, parties); err != nil {
 		return nil, err
