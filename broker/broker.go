@@ -57,7 +57,11 @@ type Config struct {
 	Now         func() time.Time             // nil means time.Now
 	Rand        io.Reader                    // source of record IDs; safe for concurrent use
 	RequestID   func(context.Context) string // what events call the request; nil leaves it out
-	Log         *slog.Logger                 // nil discards
+	// End ends the session of whoever a record is taken away from, within tx, with
+	// its event. What it returns is called once tx is through, and tells those who
+	// took part in the session. Nil deletes the session and tells nobody.
+	End func(ctx context.Context, tx *store.Tx, id identity.SessionID, why string) (tell func(context.Context), err error)
+	Log *slog.Logger // nil discards
 }
 
 // Broker answers for all upstream connections. It is immutable and safe for
@@ -68,6 +72,7 @@ type Broker struct {
 	now       func() time.Time
 	rand      io.Reader
 	requestID func(context.Context) string
+	end       func(context.Context, *store.Tx, identity.SessionID, string) (func(context.Context), error)
 	log       *slog.Logger
 	upstreams []upstream
 	choices   []identity.Connection // the enabled ones of upstreams
@@ -89,7 +94,7 @@ func New(cfg Config) (*Broker, error) {
 		return nil, errors.New("broker: store, entity ID and randomness are required")
 	}
 	b := &Broker{
-		store: cfg.Store, entityID: cfg.EntityID, now: cfg.Now, rand: cfg.Rand, requestID: cfg.RequestID, log: cfg.Log,
+		store: cfg.Store, entityID: cfg.EntityID, now: cfg.Now, rand: cfg.Rand, requestID: cfg.RequestID, end: cfg.End, log: cfg.Log,
 		byID: map[identity.ConnectionID]int{}, byDomain: map[string]identity.ConnectionID{},
 	}
 	if b.now == nil {
@@ -220,6 +225,7 @@ func mailDomain(identifier string) (string, bool) {
 type pending struct {
 	Connection identity.ConnectionID `json:"connection"`
 	State      []byte                `json:"state"`
+	KnownOnly  bool                  `json:"known_only,omitempty"`
 }
 
 // Begin asks the upstream of connection id to authenticate the person. It
@@ -235,7 +241,7 @@ func (b *Broker) Begin(ctx context.Context, id identity.ConnectionID, req identi
 	if err != nil {
 		return binding.Message{}, nil, fmt.Errorf("asking connection %q: %w", id, err)
 	}
-	state, err := json.Marshal(pending{Connection: id, State: inner})
+	state, err := json.Marshal(pending{Connection: id, State: inner, KnownOnly: req.KnownOnly})
 	if err != nil {
 		return binding.Message{}, nil, fmt.Errorf("keeping the state of connection %q: %w", id, err)
 	}
@@ -247,7 +253,8 @@ func (b *Broker) Begin(ctx context.Context, id identity.ConnectionID, req identi
 // issuer is our entityID, the subject the record's ID, the attributes are the
 // record's. When the person was authenticated, until when, and under which
 // session index is what the upstream said; how, as far as the connection trusts it; the upstream is the first of
-// the Authorities.
+// the Authorities. Somebody who is not known is an identity.Newcomer where the
+// connection asks, or the question was of the known alone.
 func (b *Broker) Finish(ctx context.Context, id identity.ConnectionID, state []byte, in binding.Received) (identity.Assertion, error) {
 	u, err := b.remote(id)
 	if err != nil {
@@ -267,13 +274,21 @@ func (b *Broker) Finish(ctx context.Context, id identity.ConnectionID, state []b
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("finishing at connection %q: %w", id, err)
 	}
-	return b.Accept(ctx, id, said)
+	unknown := asConfigured
+	if p.KnownOnly {
+		unknown = stranger
+	}
+	return b.accept(ctx, id, said, unknown)
 }
 
 // Accept takes what the issuer of connection id said of a person who has proved
 // to be that person, maps it, and links it to the local record, of which the
 // assertion that it returns speaks as that of Finish does.
 func (b *Broker) Accept(ctx context.Context, id identity.ConnectionID, said identity.Assertion) (identity.Assertion, error) {
+	return b.accept(ctx, id, said, asConfigured)
+}
+
+func (b *Broker) accept(ctx context.Context, id identity.ConnectionID, said identity.Assertion, unknown unknown) (identity.Assertion, error) {
 	u, err := b.upstream(id)
 	if err != nil {
 		return identity.Assertion{}, err
@@ -287,14 +302,16 @@ func (b *Broker) Accept(ctx context.Context, id identity.ConnectionID, said iden
 		return identity.Assertion{}, err
 	}
 	said.Context = believe(said.Context, u.Trust)
-	mapped, err := u.mapping.Apply(said)
+	mapped, err := u.mapping.Apply(id, said)
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("mapping what connection %q said: %w", id, err)
 	}
 	if dropped := u.mapping.Dropped(said); len(dropped) > 0 {
 		b.log.DebugContext(ctx, "attributes that no rule maps were dropped", "connection", id, "names", dropped)
 	}
-	return b.link(ctx, u.Connection, who, mapped, u.vouched(said, mapped))
+	// Nearest first (SAML Core 2.7.2.2): whom we asked, then whom they asked.
+	mapped.Context.Authorities = slices.Concat([]identity.EntityID{u.Issuer}, said.Context.Authorities)
+	return b.link(ctx, linking{connection: u.Connection, who: who, said: mapped, vouched: u.vouched(said, mapped), unknown: unknown})
 }
 
 func mixedUp(seen, expected string) *identity.Error {

@@ -112,7 +112,7 @@ func TestNewRefuses(t *testing.T) {
 		{"an address for a domain", with(func(u *broker.Upstream) { u.EmailDomains = []string{"ada@acme.test"} }), "is no mail domain"},
 		{"an empty domain", with(func(u *broker.Upstream) { u.EmailDomains = []string{""} }), "is no mail domain"},
 		{"no connector", with(func(u *broker.Upstream) { u.Connector = nil }), "it has no connector"},
-		{"a rule for an undeclared attribute", with(func(u *broker.Upstream) { u.Mapping = []identity.MapRule{{To: "x", Value: "y"}} }), "no such attribute is declared"},
+		{"a rule for an undeclared attribute", with(func(u *broker.Upstream) { u.Mapping = []identity.MapRule{{To: "x", Constant: []string{"y"}}} }), "no such attribute is declared"},
 		{"two connections that speak for one issuer (tenant crossing)", with(func(u *broker.Upstream) { u.Connector = voucher{partner} }), `connection "a" already speaks for`},
 	}
 	for _, tt := range tests {

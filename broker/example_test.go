@@ -17,14 +17,14 @@ func ExampleMapping_Apply() {
 	}
 	mapping, err := broker.NewMapping([]identity.MapRule{
 		{To: identity.Mail, From: []string{"urn:oid:0.9.2342.19200300.100.1.3", "email"}},
-		{To: identity.Groups, Value: "partner"},
+		{To: identity.Groups, Constant: []string{"partner"}},
 	}, catalogue)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	said := identity.Assertion{Attributes: identity.Attributes{"email": {"ada@example.test"}, "shoeSize": {"38"}}}
-	mapped, err := mapping.Apply(said)
+	mapped, err := mapping.Apply("partner", said)
 	if err != nil {
 		fmt.Println(err)
 		return

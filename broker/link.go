@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/samlet-id/samlet/identity"
@@ -18,39 +17,45 @@ import (
 // replaced, values of other origins stay. Of first logins that come at once one
 // creates and the others find, since an Update is serialised with all others.
 //
-// The link is found by who, as upstream.subject returns it. Vouched are the mail
-// addresses by which the record of somebody who is not known yet may be found. A
-// refusal to link is recorded, which an Update that fails would not.
-func (b *Broker) link(ctx context.Context, c identity.Connection, who identity.Principal, said identity.Assertion, vouched []string) (identity.Assertion, error) {
+// The link is found by who, as upstream.subject returns it. A refusal to link, and
+// that somebody is asked, is recorded, which an Update that fails would not.
+func (b *Broker) link(ctx context.Context, l linking) (identity.Assertion, error) {
 	fresh, err := identity.NewSubject(b.rand)
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("making a record ID: %w", err)
 	}
-	l := linking{connection: c, who: who, said: said, vouched: vouched, fresh: identity.RecordID(fresh), requestID: b.requestID(ctx), now: b.now().UTC()}
+	l.fresh, l.requestID, l.now = identity.RecordID(fresh), b.requestID(ctx), b.now().UTC()
+	var tell []func(context.Context) // those who took part in sessions that ended
+	l.end, l.tell = b.end, &tell
 	var record identity.Record
-	var refused *identity.Error
+	var undone error // nobody was linked, and the Update goes through all the same
 	err = b.store.Update(ctx, func(tx *store.Tx) error {
 		var err error
-		refused = nil
+		undone, tell = nil, nil
 		record, err = l.run(ctx, tx)
-		if err == nil {
+		_, asked := errors.AsType[*identity.Newcomer](err)
+		switch {
+		case err == nil:
 			return l.remark(ctx, tx, record)
+		case asked && l.unknown == asConfigured:
+			undone = err
+			return tx.Events.Append(ctx, l.event(identity.EventLinkAsked, identity.Record{}))
+		case !asked && identity.CodeOf(err) == "link.exists":
+			undone = identity.AsError(err)
+			return tx.Events.Append(ctx, l.refused(identity.AsError(err)))
 		}
-		if identity.CodeOf(err) != "link.exists" {
-			return err
-		}
-		refused = identity.AsError(err)
-		e := l.event(identity.EventLinkRefused, identity.Record{})
-		e.Code, e.Detail = refused.Code, refused.Seen
-		return tx.Events.Append(ctx, e)
+		return err
 	})
-	if err == nil && refused != nil {
-		err = refused
+	if err == nil {
+		err = undone
 	}
 	if err != nil {
-		return identity.Assertion{}, fmt.Errorf("linking a principal of connection %q: %w", c.ID, err)
+		return identity.Assertion{}, fmt.Errorf("linking a principal of connection %q: %w", l.connection.ID, err)
 	}
-	return b.local(said, record), nil
+	for _, t := range tell {
+		t(ctx)
+	}
+	return b.local(l.said, record), nil
 }
 
 // local is said with our own record in place of the upstream's principal.
@@ -59,8 +64,6 @@ func (b *Broker) local(said identity.Assertion, record identity.Record) identity
 	out.Upstream = said.Principal
 	out.Principal = identity.Principal{Issuer: b.entityID, Subject: string(record.ID)}
 	out.Attributes = record.Attributes()
-	// Nearest first (SAML Core 2.7.2.2): whom we asked, then whom they asked.
-	out.Context.Authorities = slices.Concat([]identity.EntityID{said.Principal.Issuer}, said.Context.Authorities)
 	return out
 }
 
@@ -70,20 +73,21 @@ type linking struct {
 	connection identity.Connection
 	who        identity.Principal // the link's
 	said       identity.Assertion
-	vouched    []string          // as upstream.vouched returns them
-	fresh      identity.RecordID // for a record that has to be made
-	requestID  string
-	now        time.Time
+	vouched    []string // as upstream.vouched returns them: by these a record may be found
+	unknown    unknown
+	exists     bool // with anew: there is a record with a vouched address
+
+	fresh     identity.RecordID // for a record that has to be made
+	requestID string
+	now       time.Time
+	end       func(context.Context, *store.Tx, identity.SessionID, string) (func(context.Context), error) // Config.End
+	tell      *[]func(context.Context)                                                                    // what End returned
 }
 
 func (l linking) run(ctx context.Context, tx *store.Tx) (identity.Record, error) {
 	link, err := tx.Links.Get(ctx, l.who.Issuer, l.who.Subject)
 	if errors.Is(err, &identity.Error{Kind: identity.KindNotFound}) {
-		record, adopted, err := l.adopt(ctx, tx)
-		if adopted || err != nil {
-			return record, err
-		}
-		return l.create(ctx, tx)
+		return l.meet(ctx, tx)
 	}
 	if err != nil {
 		return identity.Record{}, fmt.Errorf("finding the link: %w", err)
@@ -104,8 +108,30 @@ func (l linking) run(ctx context.Context, tx *store.Tx) (identity.Record, error)
 	return l.update(ctx, tx, record)
 }
 
+// meet says what becomes of a principal that nobody is yet.
+func (l linking) meet(ctx context.Context, tx *store.Tx) (identity.Record, error) {
+	switch l.unknown {
+	case stranger:
+		return identity.Record{}, l.newcomer(false)
+	case anew:
+		return l.create(ctx, tx)
+	case asConfigured:
+	}
+	if l.connection.Existing == identity.ExistingAsk {
+		return l.ask(ctx, tx)
+	}
+	record, adopted, err := l.adopt(ctx, tx)
+	if adopted || err != nil {
+		return record, err
+	}
+	return l.create(ctx, tx)
+}
+
 // create makes record and link for a principal that nobody is yet.
 func (l linking) create(ctx context.Context, tx *store.Tx) (identity.Record, error) {
+	if !l.connection.Create && l.exists {
+		return identity.Record{}, errUnjoined()
+	}
 	if !l.connection.Create {
 		return identity.Record{}, &identity.Error{
 			Kind: identity.KindDenied, Code: "user.not_allowed", Who: identity.WhoOperator,
@@ -151,6 +177,12 @@ func (l linking) update(ctx context.Context, tx *store.Tx, record identity.Recor
 		return identity.Record{}, fmt.Errorf("recording the event: %w", err)
 	}
 	return record, nil
+}
+
+func (l linking) refused(why *identity.Error) identity.Event {
+	e := l.event(identity.EventLinkRefused, identity.Record{})
+	e.Code, e.Detail = why.Code, why.Seen
+	return e
 }
 
 func (l linking) event(t identity.EventType, record identity.Record) identity.Event {

@@ -1,12 +1,14 @@
 package broker_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/samlet-id/samlet/broker"
 	"github.com/samlet-id/samlet/identity"
@@ -55,9 +57,9 @@ func TestMappingApply(t *testing.T) {
 		{"the first of several with a value", []identity.MapRule{{To: "mail", From: []string{"primary", "email", "mail"}}},
 			identity.Attributes{"primary": {""}, "email": {"ada@example.test"}, "mail": {"later@example.test"}},
 			identity.Attributes{"mail": {"ada@example.test"}}},
-		{"a constant", []identity.MapRule{{To: "groups", Value: "partner"}}, identity.Attributes{"groups": {"admins"}}, identity.Attributes{"groups": {"partner"}}},
-		{"a constant when nothing came", []identity.MapRule{{To: "locale", From: []string{"lang"}, Value: "en"}}, identity.Attributes{}, identity.Attributes{"locale": {"en"}}},
-		{"no constant when something came", []identity.MapRule{{To: "locale", From: []string{"lang"}, Value: "en"}}, identity.Attributes{"lang": {"de"}}, identity.Attributes{"locale": {"de"}}},
+		{"a constant", []identity.MapRule{{To: "groups", Constant: []string{"partner"}}}, identity.Attributes{"groups": {"admins"}}, identity.Attributes{"groups": {"partner"}}},
+		{"a constant when nothing came", []identity.MapRule{{To: "locale", From: []string{"lang"}, Constant: []string{"en"}}}, identity.Attributes{}, identity.Attributes{"locale": {"en"}}},
+		{"no constant when something came", []identity.MapRule{{To: "locale", From: []string{"lang"}, Constant: []string{"en"}}}, identity.Attributes{"lang": {"de"}}, identity.Attributes{"locale": {"de"}}},
 		{"empty and repeated values are dropped", nil, identity.Attributes{"memberOf": {"b", "", "a", "b"}}, identity.Attributes{"groups": {"b", "a"}}},
 		{"a part of a value", []identity.MapRule{{To: "groups", From: []string{"memberOf"}, Match: "(?i)cn=([^,]+),.*", Replace: "$1"}},
 			identity.Attributes{"memberOf": {"CN=Staff,DC=acme", "ou=x", "cn=Admins,dc=acme"}}, identity.Attributes{"groups": {"Staff", "Admins"}}},
@@ -74,7 +76,7 @@ func TestMappingApply(t *testing.T) {
 			identity.Attributes{"g": {"x:1", "x:2", "1"}}, identity.Attributes{"groups": {"a1"}}},
 		{"the first with a value that passes", []identity.MapRule{{To: "mail", From: []string{"a", "b"}, Only: []string{"*@acme.test"}}},
 			identity.Attributes{"a": {"x@evil.test"}, "b": {"x@acme.test"}}, identity.Attributes{"mail": {"x@acme.test"}}},
-		{"a constant where nothing passes", []identity.MapRule{{To: "locale", From: []string{"l"}, Only: []string{"de"}, Value: "en"}},
+		{"a constant where nothing passes", []identity.MapRule{{To: "locale", From: []string{"l"}, Only: []string{"de"}, Constant: []string{"en"}}},
 			identity.Attributes{"l": {"fr"}}, identity.Attributes{"locale": {"en"}}},
 		{"what is required and there", []identity.MapRule{{To: "mail", From: []string{"m"}, Required: true}}, identity.Attributes{"m": {"a@b.test"}}, identity.Attributes{"mail": {"a@b.test"}}},
 		{"one name to two attributes", []identity.MapRule{{To: "mail", From: []string{"upn"}}, {To: "username", From: []string{"upn"}}},
@@ -88,7 +90,7 @@ func TestMappingApply(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := tt.said.Clone()
-			got, err := m.Apply(identity.Assertion{Attributes: tt.said})
+			got, err := m.Apply("partner", identity.Assertion{Attributes: tt.said})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +111,7 @@ func TestMappingTouchesAttributesAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := upstreamAssertion("ada")
-	got, err := m.Apply(said)
+	got, err := m.Apply("partner", said)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +139,7 @@ func TestNewMappingRefuses(t *testing.T) {
 		want  string
 	}{
 		{"an undeclared attribute", []identity.MapRule{{To: "shoe_size", From: []string{"x"}}}, `"shoe_size": no such attribute`},
-		{"no origin", []identity.MapRule{{To: "mail"}}, `"mail": give an upstream name or a constant`},
+		{"no origin", []identity.MapRule{{To: "mail"}}, `"mail": give an upstream name, an expression or a constant`},
 		{"an empty name", []identity.MapRule{{To: "mail", From: []string{""}}}, "an upstream name is empty"},
 		{"replace without match", []identity.MapRule{{To: "mail", From: []string{"m"}, Replace: "x"}}, "replace needs match"},
 		{"no pattern", []identity.MapRule{{To: "mail", From: []string{"m"}, Match: "("}}, "missing closing"},
@@ -146,9 +148,10 @@ func TestNewMappingRefuses(t *testing.T) {
 		{"one value to two", []identity.MapRule{{To: "mail", From: []string{"m"}, Translate: []identity.Translation{{From: "a", To: "b"}, {From: "a", To: "c"}}}}, `each value once, from and to, got "a"`},
 		{"a value to nothing", []identity.MapRule{{To: "mail", From: []string{"m"}, Translate: []identity.Translation{{From: "a"}}}}, `got "a"`},
 		{"others of nothing", []identity.MapRule{{To: "mail", From: []string{"m"}, KeepOthers: true}}, "keep_others needs translate"},
-		{"a constant that is required", []identity.MapRule{{To: "mail", Value: "a", Required: true}}, "leave required out"},
-		{"a filtered constant", []identity.MapRule{{To: "mail", Value: "a", Only: []string{"b"}}}, "filters are for what the upstream says"},
-		{"two rules for one attribute", []identity.MapRule{{To: "mail", Value: "a"}, {To: "mail", Value: "b"}}, "more than one rule"},
+		{"a constant that is required", []identity.MapRule{{To: "mail", Constant: []string{"a"}, Required: true}}, "leave required out"},
+		{"a filtered constant", []identity.MapRule{{To: "mail", Constant: []string{"a"}, Only: []string{"b"}}}, "filters are for what the upstream says"},
+		{"an empty constant", []identity.MapRule{{To: "mail", Constant: []string{""}}}, "a constant is empty"},
+		{"two rules for one attribute", []identity.MapRule{{To: "mail", Constant: []string{"a"}}, {To: "mail", Constant: []string{"b"}}}, "more than one rule"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -158,6 +161,69 @@ func TestNewMappingRefuses(t *testing.T) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// upper is a Derivation as a compiler of expressions makes them.
+var upper = identity.Derivation{Names: []identity.Name{"x"}, Compute: func(via identity.ConnectionID, a identity.Assertion) ([]string, error) {
+	if a.Attributes.First("x") == "broken" {
+		return nil, errors.New("cannot be computed")
+	}
+	return []string{string(via) + "-" + strings.ToUpper(a.Attributes.First("x"))}, nil
+}}
+
+func TestMappingComputes(t *testing.T) {
+	t.Parallel()
+	m, err := broker.NewMapping([]identity.MapRule{
+		{To: "groups", From: []string{"g"}, Value: upper, Only: []string{"*-A"}, Constant: []string{"nobody", "else"}},
+	}, catalogue(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		said identity.Attributes
+		want []string
+		step broker.Step
+	}{
+		"what was sent comes first": {identity.Attributes{"g": {"b-A"}, "x": {"a"}}, []string{"b-A"}, broker.Step{From: "g", Origin: broker.OriginFrom}},
+		"else what is computed":     {identity.Attributes{"x": {"a"}}, []string{"partner-A"}, broker.Step{Origin: broker.OriginValue}},
+		"if it passes": {identity.Attributes{"g": {"no"}, "x": {"b"}}, []string{"nobody", "else"},
+			broker.Step{Origin: broker.OriginConstant, Dropped: []broker.Drop{{From: "g", Value: "no", By: "only"}, {Value: "partner-B", By: "only"}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			said := identity.Assertion{Attributes: c.said}
+			got, err := m.Apply("partner", said)
+			if diff := cmp.Diff(c.want, got.Attributes["groups"]); err != nil || diff != "" {
+				t.Errorf("got error %v, values (-want +got):\n%s", err, diff)
+			}
+			c.step.To, c.step.Values = "groups", c.want
+			if diff := cmp.Diff([]broker.Step{c.step}, m.Explain("partner", said), cmpopts.IgnoreUnexported(broker.Step{})); diff != "" {
+				t.Errorf("steps (-want +got):\n%s", diff)
+			}
+			if dropped := m.Dropped(said); len(dropped) > 0 {
+				t.Errorf("dropped %v, which the rule looks at", dropped)
+			}
+		})
+	}
+}
+
+// TestMappingRefusesWhatCannotBeComputed: half a mapping could take a role away,
+// or give one by leaving an exception out.
+func TestMappingRefusesWhatCannotBeComputed(t *testing.T) {
+	t.Parallel()
+	m, err := broker.NewMapping([]identity.MapRule{{To: "mail", From: []string{"m"}}, {To: "groups", Value: upper, Constant: []string{"all"}}}, catalogue(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := identity.Assertion{Attributes: identity.Attributes{"m": {"a@b.test"}, "x": {"broken"}}}
+	_, err = m.Apply("partner", said)
+	if e := identity.AsError(err); e == nil || e.Code != "up.mapping" || e.Kind != identity.KindInvalid || e.Who != identity.WhoOperator || strings.Contains(e.Seen, "broken") {
+		t.Errorf("got %v", err)
+	}
+	steps := m.Explain("partner", said)
+	if len(steps) != 2 || steps[0].Refused != nil || identity.CodeOf(steps[1].Refused) != "up.mapping" {
+		t.Errorf("got steps %+v", steps)
 	}
 }
 
@@ -173,7 +239,7 @@ func FuzzMapping(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, n1, v1, n2, v2 string) {
 		said := identity.Attributes{identity.Name(n1): {v1}, identity.Name(n2): {v2, v1}}
-		mapped, err := m.Apply(identity.Assertion{Attributes: said})
+		mapped, err := m.Apply("partner", identity.Assertion{Attributes: said})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +288,7 @@ func TestMappingWantsWhatIsRequired(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := m.Apply(identity.Assertion{Attributes: c.said})
+			got, err := m.Apply("partner", identity.Assertion{Attributes: c.said})
 			e := identity.AsError(err)
 			if e == nil || e.Code != "up.missing_attribute" || e.Kind != identity.KindInvalid || e.Who != identity.WhoPartner || got.Attributes != nil {
 				t.Fatalf("got %v, %v", got, err)
@@ -251,7 +317,7 @@ func BenchmarkMapping(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if got, err := m.Apply(identity.Assertion{Attributes: said}); err != nil || len(got.Attributes) != 20 {
+		if got, err := m.Apply("partner", identity.Assertion{Attributes: said}); err != nil || len(got.Attributes) != 20 {
 			b.Fatal(got, err)
 		}
 	}

@@ -21,6 +21,7 @@ const (
 	EventLinkRemoved   EventType = "link.removed"
 	EventLinkReclaimed EventType = "link.reclaimed" // from whoever had typed the mail address of somebody else
 	EventLinkRefused   EventType = "link.refused"   // Code: why
+	EventLinkAsked     EventType = "link.asked"     // somebody new, whether they have an account
 
 	EventConsentGiven     EventType = "consent.given"
 	EventConsentWithdrawn EventType = "consent.withdrawn"

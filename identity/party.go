@@ -187,17 +187,18 @@ type ClassTrust struct {
 }
 
 // ExistingRule says what becomes of a Principal that is not known yet if there is
-// a Record with the same mail address.
+// a Record of the same person, which their mail address alone does not say.
 type ExistingRule int
 
 // The rules. The zero value leaves the Record alone.
 const (
 	ExistingNever    ExistingRule = iota
 	ExistingVerified              // links them, if both sides vouch for the address and the connection owns its domain
+	ExistingAsk                   // asks the person, who has to prove the account
 )
 
-// MapRule fills one canonical attribute from what the upstream said. Each value
-// goes through Match, Translate and Only, in this order, and is dropped where one of
+// MapRule fills one canonical attribute from what the upstream said. Each value of
+// From and Value goes through Match, Translate and Only, in this order, and is dropped where one of
 // them does not know it.
 type MapRule struct {
 	To    Name
@@ -209,9 +210,19 @@ type MapRule struct {
 	Translate []Translation
 	// KeepOthers lets values pass that Translate does not list.
 	KeepOthers bool
-	Only       []string // glob patterns a value must match one of; empty lets every value pass
-	Value      string   // a constant, used when From is empty or gives nothing
-	Required   bool     // a login that fills nothing is refused
+	Only       []string   // glob patterns a value must match one of; empty lets every value pass
+	Value      Derivation // computes values, used when From is empty or gives nothing
+	Constant   []string   // used, as they are, when From and Value are empty or give nothing
+	Required   bool       // a login that fills nothing is refused
+}
+
+// Derivation computes values from what an upstream said, under the upstream's own
+// names. The zero value computes nothing.
+type Derivation struct {
+	Names []Name // of the attributes that it looks at
+	// Compute is a pure function, safe for concurrent use, and bounded in time and
+	// memory. An error means that it could not be told.
+	Compute func(ConnectionID, Assertion) ([]string, error)
 }
 
 // Translation gives one value another name, octet for octet.

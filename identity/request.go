@@ -36,6 +36,11 @@ type AuthnRequest struct {
 	Only       Attributes   // of some of Wanted, the only values asked for (SAML Metadata 2.4.4.2)
 	Locales    []string     // BCP 47 tags, best first
 
+	// KnownOnly says that the answer is to prove who somebody is and no more: for
+	// somebody who is not known, no record is made, found by mail or linked.
+	KnownOnly bool
+	Except    ConnectionID // an upstream that may not answer
+
 	Resume string // where the browser goes back to when the login has ended; a path of ours
 	State  []byte // what the asking protocol wants back then
 }

@@ -22,7 +22,7 @@ const (
 func (a *Authenticator) choosePage(t *ticket, s step, v view) templates.Choose {
 	_, upstreams := a.offer(t.Request)
 	p := templates.Choose{
-		Action: a.path("/login"), Ticket: t.id, RelyingParty: a.nameOf(t.Request.RelyingParty), Problem: v.problem, Cancellable: true,
+		Action: a.path("/login"), Ticket: t.id, RelyingParty: a.nameOf(t.Request.RelyingParty), Problem: v.problem, Proving: a.proof(t), Cancellable: true,
 	}
 	if len(upstreams) > mostListed {
 		found, n := find(upstreams, v.search)

@@ -19,6 +19,7 @@ const (
 	stepMethod               // ask for the proof
 	stepUpstream             // send the browser to the connection
 	stepConsent              // ask what may leave
+	stepJoin                 // ask somebody new whether they have an account
 )
 
 // String returns the step as one word.
@@ -38,6 +39,8 @@ func (s step) String() string {
 		return "upstream"
 	case stepConsent:
 		return "consent"
+	case stepJoin:
+		return "join"
 	}
 	return "invalid"
 }
@@ -77,6 +80,12 @@ func (a *Authenticator) decide(t *transaction, g *guest, now time.Time) decision
 		return decision{step: stepRefuse, why: t.Refusal.err()}
 	case t.Session != nil:
 		return t.admit(g)
+	case t.Newcomer != nil && !t.Newcomer.Proving && t.Request.IsPassive:
+		return decision{step: stepRefuse, why: errPassive()}
+	case t.Newcomer != nil && !t.Newcomer.Proving:
+		return decision{step: stepJoin}
+	case t.Adding != nil && t.Sent: // back without an answer
+		return decision{step: stepRefuse, why: errCancelled()}
 	// Whoever has named somebody else in this tab is not answered for by a session
 	// that another tab has begun meanwhile.
 	case g != nil && (t.Identifier == "" || g.named(t.Identifier)) && !t.Request.ForceAuthn && !t.Request.Afresh && unmet(t.Request, g.session, now) == nil:
@@ -179,11 +188,11 @@ func (a *Authenticator) offer(req identity.AuthnRequest) (local bool, upstreams 
 		return local, nil
 	}
 	all := a.cfg.Upstream.Connections()
-	if !req.Scoping.Given() && req.Connection == "" && (len(a.cfg.Remote) == 0 || len(req.Context.Classes) == 0) {
+	if !req.Scoping.Given() && req.Connection == "" && req.Except == "" && (len(a.cfg.Remote) == 0 || len(req.Context.Classes) == 0) {
 		return local, all
 	}
 	for _, c := range all {
-		if a.may(req, c) && (req.Connection == "" || req.Connection == c.ID) {
+		if a.may(req, c) && (req.Connection == "" || req.Connection == c.ID) && req.Except != c.ID {
 			upstreams = append(upstreams, c)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/samlet-id/samlet/binding"
 	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/store"
 )
 
 // upstream is a login.Upstream at which people sign in by name: the answer
@@ -27,6 +28,31 @@ type upstream struct {
 	reach       identity.Reach // of a session that ended
 	refuses     error          // to Tell
 	told        []identity.UpstreamSession
+	strangers   map[string]bool // names that nobody is known by
+	exists      bool            // of a newcomer's address
+	enrols      error           // from Enrol
+	joins       error           // from Join
+	joined      []string        // "name record proof"
+}
+
+func (u *upstream) Enrol(_ context.Context, n identity.Newcomer) (identity.Assertion, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.enrols != nil {
+		return identity.Assertion{}, u.enrols
+	}
+	out := n.Said
+	out.Principal = identity.Principal{Issuer: ourID, Subject: string(u.record["enrolled"])}
+	return out, nil
+}
+
+func (u *upstream) Join(_ context.Context, _ *store.Tx, n identity.Newcomer, id identity.RecordID, proof identity.ConnectionID) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.joins == nil {
+		u.joined = append(u.joined, fmt.Sprintf("%s %s %s", n.Said.Principal.Subject, id, proof))
+	}
+	return u.joins
 }
 
 func (u *upstream) Reach(identity.UpstreamSession) identity.Reach { return u.reach }
@@ -85,8 +111,9 @@ func (u *upstream) Finish(_ context.Context, id identity.ConnectionID, state []b
 	if string(state) != "state of "+string(id) {
 		return identity.Assertion{}, &identity.Error{Kind: identity.KindInvalid, Code: "up.in_response_to", Msg: "wrong state"}
 	}
-	rec, ok := u.record[in.Form.Get("SAMLResponse")]
-	if !ok {
+	name := in.Form.Get("SAMLResponse")
+	rec, ok := u.record[name]
+	if !ok && !u.strangers[name] {
 		return identity.Assertion{}, &identity.Error{Kind: identity.KindInvalid, Code: "up.signature", Msg: "bad answer"}
 	}
 	instant, class := u.instant, u.class
@@ -96,10 +123,16 @@ func (u *upstream) Finish(_ context.Context, id identity.ConnectionID, state []b
 	if class == "" {
 		class = identity.ClassREFEDSMFA
 	}
-	return identity.Assertion{
+	said := identity.Assertion{
 		Principal: identity.Principal{Issuer: ourID, Subject: string(rec)},
 		Context:   identity.AuthnContext{Class: class, Instant: instant, Authorities: append([]identity.EntityID{"https://idp.example.test"}, u.behind...)},
 		Session:   "upstream-index",
 		NotAfter:  u.notAfter,
-	}, nil
+	}
+	if !ok {
+		said.Principal = identity.Principal{Issuer: "https://idp.example.test", Subject: name}
+		said.Attributes = identity.Attributes{identity.Mail: {name + "@asserted.test"}}
+		return identity.Assertion{}, &identity.Newcomer{Connection: id, Said: said, Exists: u.exists}
+	}
+	return said, nil
 }

@@ -33,8 +33,16 @@ type Upstream interface {
 	Begin(ctx context.Context, id identity.ConnectionID, req identity.AuthnRequest, relayState string) (binding.Message, []byte, error)
 	// Finish proves that in answers state, and returns whom it is about as a
 	// record of ours: Principal is (our entityID, RecordID), Session is the
-	// upstream's own, NotAfter the upstream's bound.
+	// upstream's own, NotAfter the upstream's bound. Somebody who is not known is
+	// an identity.Newcomer where they are to be asked, or the question was of the
+	// known alone.
 	Finish(ctx context.Context, id identity.ConnectionID, state []byte, in binding.Received) (identity.Assertion, error)
+	// Enrol makes a record of a newcomer who says that they have none, and returns
+	// what Finish does.
+	Enrol(ctx context.Context, n identity.Newcomer) (identity.Assertion, error)
+	// Join links, within tx, a newcomer to the record that they have just proved to
+	// be theirs by the connection proof.
+	Join(ctx context.Context, tx *store.Tx, n identity.Newcomer, id identity.RecordID, proof identity.ConnectionID) error
 
 	// Reach says how the upstream of s can be told that the session ended.
 	Reach(s identity.UpstreamSession) identity.Reach
@@ -165,6 +173,8 @@ func (a *Authenticator) Mount(mux *http.ServeMux) {
 	page("POST /login", a.answerLogin)
 	page("GET /consents", a.showConsents)
 	page("POST /consents", a.withdraw)
+	page("GET /account", a.showAccount)
+	page("POST /account", a.changeAccount)
 	page("GET /logout", a.showLogout)
 	page("POST /logout", a.answerLogout)
 	page("GET /logout/progress", a.showProgress)

@@ -152,6 +152,14 @@ func (a *Authenticator) Revoke(ctx context.Context, ids ...identity.SessionID) (
 	return told, nil
 }
 
+// EndWithin ends a session within tx, for whoever takes its record away; why goes
+// into the audit trail. What it returns is to be called once tx is through: it
+// tells those who took part in the session, behind whatever goes on.
+func (a *Authenticator) EndWithin(ctx context.Context, tx *store.Tx, id identity.SessionID, why string) (tell func(context.Context), err error) {
+	parts, err := a.endSession(ctx, tx, id, identity.Event{Detail: why})
+	return func(ctx context.Context) { a.tellBehind(ctx, parts, identity.LogoutByAdmin) }, err
+}
+
 // endByToken ends the session of a cookie, if there is one.
 func (a *Authenticator) endByToken(ctx context.Context, token string) ([]part, error) {
 	if err := a.journal.flush(ctx); err != nil {
@@ -338,14 +346,17 @@ func others(parts []part, l identity.Logout) []part {
 
 // account is what a person recognises themselves by.
 func account(rec identity.Record) string {
-	attributes := rec.Attributes()
+	if name := named(rec.Attributes()); name != "" || len(rec.Logins) == 0 {
+		return name
+	}
+	return rec.Logins[0]
+}
+
+func named(attributes identity.Attributes) string {
 	for _, n := range []identity.Name{identity.DisplayName, identity.Mail, identity.Username} {
 		if v := attributes.First(n); v != "" {
 			return v
 		}
-	}
-	if len(rec.Logins) > 0 {
-		return rec.Logins[0]
 	}
 	return ""
 }

@@ -38,8 +38,9 @@ type Step struct {
 	Again        string // path that leads back to naming oneself
 	RelyingParty string // display name of the application
 	Party        identity.RelyingPartyID
-	Identifier   string // what the person typed
-	Problem      string // why the last answer did not do; empty at first
+	Identifier   string             // what the person typed
+	Problem      string             // why the last answer did not do; empty at first
+	Proving      *templates.Proving // what an account is proved for; nil: somebody signs in
 	Cancellable  bool
 	Address      string // where the answer came from
 	RequestID    string

@@ -17,6 +17,7 @@ import (
 // view is what a page shows beyond the transaction itself.
 type view struct {
 	again   bool   // the person wants to name themselves anew
+	join    bool   // the person wants to see the question again whether they have an account
 	choose  bool   // the person wants to see the connections
 	search  string // what the person looks for among them
 	problem string // why the last answer did not do
@@ -43,7 +44,7 @@ func (a *Authenticator) showLogin(w http.ResponseWriter, r *http.Request) error 
 		}
 	}
 	choose := q.Has(templates.FieldChoose)
-	return a.dispatch(w, r, t, view{again: q.Has("again") || choose, choose: choose, search: q.Get(templates.FieldSearch)})
+	return a.dispatch(w, r, t, view{again: q.Has("again") || choose, choose: choose, join: q.Has(templates.FieldJoin), search: q.Get(templates.FieldSearch)})
 }
 
 // answerLogin is POST /login: what the person did on the page of a step. The
@@ -81,6 +82,10 @@ func (a *Authenticator) answered(w http.ResponseWriter, r *http.Request, t *tick
 	switch {
 	case form.Has(templates.FieldCancel):
 		return a.conclude(w, r, t, errCancelled())
+	case form.Has(templates.FieldJoin):
+		return a.joining(w, r, t, form)
+	case t.Newcomer != nil && !t.Newcomer.Proving, t.Adding != nil: // from an old tab
+		return a.dispatch(w, r, t, view{})
 	case form.Has(templates.FieldConnection):
 		return a.chosen(w, r, t, identity.ConnectionID(form.Get(templates.FieldConnection)))
 	case form.Has(templates.FieldPassword):
@@ -137,6 +142,9 @@ func (a *Authenticator) proved(w http.ResponseWriter, r *http.Request, t *ticket
 		return a.dispatch(w, r, t, view{})
 	}
 	factor, err := a.method(t.Connection).Verify(r.Context(), a.stepOf(r, t, view{}), form)
+	if n, ok := errors.AsType[*identity.Newcomer](err); ok {
+		return a.met(w, r, t, *n)
+	}
 	if refused, ok := errors.AsType[*identity.Error](err); ok && refused.Kind != identity.KindInternal {
 		if refused.Kind == identity.KindUnavailable {
 			w.Header().Set("Retry-After", "5")
@@ -146,7 +154,7 @@ func (a *Authenticator) proved(w http.ResponseWriter, r *http.Request, t *ticket
 	if err != nil {
 		return err
 	}
-	return a.establish(w, r, t, arrival{
+	return a.arrived(w, r, t, arrival{
 		record: factor.Record, context: factor.Context, connection: t.Connection, settle: factor.Settle,
 	})
 }
@@ -162,6 +170,10 @@ func (a *Authenticator) dispatch(w http.ResponseWriter, r *http.Request, t *tick
 	shown := t.transaction
 	if v.again {
 		shown.Connection, shown.Identifier = "", ""
+	}
+	if v.join && shown.proving() {
+		n := *shown.Newcomer
+		n.Proving, shown.Newcomer = false, &n
 	}
 	d, o, err := a.judge(r.Context(), &shown, l)
 	if err != nil {
@@ -183,6 +195,8 @@ func (a *Authenticator) dispatch(w http.ResponseWriter, r *http.Request, t *tick
 		return a.leave(w, r, t)
 	case stepConsent:
 		return a.askConsent(w, r, t, o)
+	case stepJoin:
+		return a.askJoin(w, r, t)
 	case stepIdentify, stepChoose, stepMethod:
 	}
 	if r.Method == http.MethodPost && v.problem == "" {
@@ -211,7 +225,7 @@ func (a *Authenticator) page(r *http.Request, t *ticket, s step, v view) (templa
 	_, upstreams := a.offer(t.Request)
 	p := templates.SignIn{
 		Action: a.path("/login"), Ticket: t.id, RelyingParty: a.nameOf(t.Request.RelyingParty), Identifier: cmp.Or(t.Identifier, t.Request.LoginHint),
-		Problem: v.problem, Cancellable: true,
+		Problem: v.problem, Proving: a.proof(t), Cancellable: true,
 	}
 	if len(upstreams) > mostButtons {
 		p.Browse = a.choosePath(t.id)
@@ -224,7 +238,7 @@ func (a *Authenticator) page(r *http.Request, t *ticket, s step, v view) (templa
 func (a *Authenticator) stepOf(r *http.Request, t *ticket, v view) Step {
 	return Step{
 		Ticket: t.id, Action: a.path("/login"), Again: a.againPath(t.id), RelyingParty: a.nameOf(t.Request.RelyingParty), Party: t.Request.RelyingParty,
-		Identifier: t.Identifier, Problem: v.problem, Cancellable: true,
+		Identifier: t.Identifier, Problem: v.problem, Proving: a.proof(t), Cancellable: true,
 		Address: a.cfg.ClientIP(r), RequestID: web.RequestID(r.Context()),
 	}
 }

@@ -31,6 +31,10 @@ type transaction struct {
 	Sent       bool                  `json:",omitempty"` // the browser was sent to Connection
 	State      []byte                `json:",omitempty"` // the connector's own; gone once an answer was tried on it
 
+	Newcomer *newcomer `json:",omitempty"` // whom the upstream brought, while they are asked whether they have an account
+
+	Adding *adding `json:",omitempty"` // whoever is signed in adds the connection to their account
+
 	Agreed string `json:",omitempty"` // digest of what the person allows to leave
 
 	// One of these two ends the transaction, once the person has been asked what

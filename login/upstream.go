@@ -172,11 +172,19 @@ func (a *Authenticator) fetch(w http.ResponseWriter, r *http.Request, id identit
 		return a.moved(w, r, t, err)
 	}
 	t.raw = raw
+	// Whoever comes may end sessions of somebody else (EndWithin), whose participants
+	// are read from the store.
+	if err := a.journal.flush(ctx); err != nil {
+		return err
+	}
 	got, err := a.cfg.Upstream.Finish(ctx, id, state, p.Message)
+	if n, ok := errors.AsType[*identity.Newcomer](err); ok {
+		return a.moved(w, r, t, a.met(w, r, t, *n))
+	}
 	if err != nil {
 		return a.rejected(w, r, t, err)
 	}
-	err = a.establish(w, r, t, arrival{
+	err = a.arrived(w, r, t, arrival{
 		record: identity.RecordID(got.Principal.Subject), context: got.Context, connection: id,
 		upstream: got.Upstream, upstreamIx: got.Session, notAfter: got.NotAfter,
 	})
@@ -213,8 +221,10 @@ func (a *Authenticator) rejected(w http.ResponseWriter, r *http.Request, t *tick
 	tell := false
 	switch why.Kind {
 	case identity.KindDenied, identity.KindNeedsInteraction, identity.KindContextUnmet:
-		tell = true
-		t.Refusal = refuse(why)
+		// What proves no account is not the relying party's affair.
+		if tell = !t.proving(); tell {
+			t.Refusal = refuse(why)
+		}
 	case identity.KindInternal, identity.KindInvalid, identity.KindExpired, identity.KindReplayed,
 		identity.KindNotFound, identity.KindExists, identity.KindUnavailable:
 	}

@@ -25,6 +25,9 @@ const (
 	FieldConsent    = "consent"    // "allow" or "deny"
 	FieldDigest     = "digest"     // of what the person was shown
 	FieldWithdraw   = "withdraw"   // the ID of the application that may learn nothing more
+	FieldJoin       = "join"       // "yes" or "no"; in a query: the person wants to see the question again
+	FieldUnlink     = "unlink"     // which link is to be undone
+	FieldConfirm    = "confirm"    // "1" to sign in again, for a page of ours
 	FieldProof      = "proof"      // that the form is one of ours for this session, hidden
 )
 
@@ -51,6 +54,7 @@ type SignIn struct {
 	Identifier   string // what was typed before, or the login hint
 	Problem      string // why the last answer did not do, one sentence; empty at first
 	Connections  []Connection
+	Proving      *Proving
 	Browse       string // path of Choose, where there are more connections than buttons; empty leaves the link out
 	Cancellable  bool   // offer to go back to the application without signing in
 }
@@ -64,6 +68,7 @@ type Password struct {
 	Identifier   string // kept in a read-only field, where password managers look for it
 	Problem      string
 	NotYou       string // path back to SignIn
+	Proving      *Proving
 	Cancellable  bool
 }
 
@@ -81,6 +86,7 @@ type Choose struct {
 	RelyingParty string
 	Problem      string
 	Connections  []Connection
+	Proving      *Proving
 	Search       *Search // nil where all are listed
 	Back         string  // path back to SignIn; empty leaves the link out
 	Cancellable  bool

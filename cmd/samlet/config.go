@@ -253,7 +253,8 @@ type MapConfig struct {
 	Translate  []TranslateConfig `yaml:"translate"`
 	KeepOthers bool              `yaml:"keep_others"`
 	Only       []string          `yaml:"only"`
-	Value      string            `yaml:"value"`
+	Value      string            `yaml:"value"`    // expression
+	Constant   stringList        `yaml:"constant"` // for when nothing else gave anything
 	Required   bool              `yaml:"required"`
 }
 
@@ -270,7 +271,7 @@ type LinkConfig struct {
 	// Attribute under the upstream's name.
 	By        string `yaml:"by"`
 	Attribute string `yaml:"attribute"`
-	Existing  string `yaml:"existing"` // never: an account with the same mail stays another person's; verified_email
+	Existing  string `yaml:"existing"` // never: an account with the same mail stays another person's; verified_email; ask
 	Update    string `yaml:"update"`   // every_login
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/samlet-id/samlet/broker"
 	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/internal/expression"
 )
 
 // checkMap judges the mapping of the connection at, a rule at a time and as the
@@ -16,8 +17,8 @@ func (d *decoder) checkMap(at string, rules []MapConfig, names []string) {
 		rule := fmt.Sprintf("%s.map[%d]", at, j)
 		d.knownAttribute(rule+".to", m.To, names)
 		switch {
-		case m.To == "" || len(m.From) == 0 && m.Value == "":
-			d.faultAt(rule, "a rule needs to, and from or value")
+		case m.To == "" || len(m.From) == 0 && m.Value == "" && len(m.Constant) == 0:
+			d.faultAt(rule, "a rule needs to, and from, value or constant")
 			continue
 		case filled[m.To]:
 			d.faultAt(rule+".to", "an earlier rule fills %s; list the upstream names in one", m.To)
@@ -36,8 +37,30 @@ func (d *decoder) checkMap(at string, rules []MapConfig, names []string) {
 			d.faultAt(rule, "%v", err)
 			continue
 		}
-		if _, err := broker.NewMapping([]identity.MapRule{mapRule(m)}, own); err != nil {
+		compiled, err := mapRule(m)
+		if err != nil {
+			d.faultOf(rule+".value", err)
+			continue
+		}
+		if _, err := broker.NewMapping([]identity.MapRule{compiled}, own); err != nil {
 			d.faultAt(rule, "%v", err)
 		}
 	}
+}
+
+// mapRule is one rule as the broker reads it.
+func mapRule(m MapConfig) (identity.MapRule, error) {
+	r := identity.MapRule{
+		To: identity.Name(m.To), From: m.From, Match: m.Match, Replace: m.Replace, KeepOthers: m.KeepOthers,
+		Only: m.Only, Constant: m.Constant, Required: m.Required,
+	}
+	for _, t := range m.Translate {
+		r.Translate = append(r.Translate, identity.Translation{From: t.From, To: t.To})
+	}
+	if m.Value == "" {
+		return r, nil
+	}
+	var err error
+	r.Value, err = expression.Derivation(m.Value)
+	return r, err
 }

@@ -128,15 +128,21 @@ func wantWords(t *testing.T, p *peer.Page, words ...string) {
 // upstream.
 func onlyLinked(t *testing.T, world *demo) userRow {
 	t.Helper()
-	rows, err := userRows(t.Context(), world.samlet.store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows = slices.DeleteFunc(rows, func(r userRow) bool { return len(r.Links) == 0 })
+	rows := linkedUsers(t, world)
 	if len(rows) != 1 {
 		t.Fatalf("%d records are linked, want 1: %+v", len(rows), rows)
 	}
 	return rows[0]
+}
+
+// linkedUsers lists the records that a connection leads to.
+func linkedUsers(t *testing.T, world *demo) []userRow {
+	t.Helper()
+	rows, err := userRows(t.Context(), world.samlet.store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(rows, func(r userRow) bool { return len(r.Links) == 0 })
 }
 
 // TestDisabledPersonIsKeptOut holds that disabling ends the session and every

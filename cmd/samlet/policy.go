@@ -76,14 +76,19 @@ func (r *policyReader) condition(at, source string) identity.Condition {
 }
 
 func (r *policyReader) fault(at string, err error) {
-	var f *expression.Fault
-	switch {
-	case err == nil:
-	case errors.As(err, &f):
-		r.decoder.faultAt(at, "%s (line %d, column %d of the expression)", f.Msg, f.Line, f.Column)
-	default:
-		r.decoder.faultAt(at, "%v", err)
+	if err != nil {
+		r.decoder.faultOf(at, err)
 	}
+}
+
+// faultOf tells what is wrong with the expression at.
+func (d *decoder) faultOf(at string, err error) {
+	var f *expression.Fault
+	if errors.As(err, &f) {
+		d.faultAt(at, "%s (line %d, column %d of the expression)", f.Msg, f.Line, f.Column)
+		return
+	}
+	d.faultAt(at, "%v", err)
 }
 
 // rules returns release rules, each with its name on the wire.

@@ -255,17 +255,16 @@ func (s *snapshot) loadConnections(src *sources) {
 		if c.Link.By == "attribute" {
 			conn.LinkBy = identity.Name(c.Link.Attribute)
 		}
-		if c.Link.Existing == "verified_email" {
-			conn.Existing = identity.ExistingVerified
-		}
-		for _, m := range c.Map {
-			conn.Mapping = append(conn.Mapping, mapRule(m))
+		conn.Existing = existingRule(c.Link.Existing)
+		for j, m := range c.Map {
+			rule, err := mapRule(m)
+			if err != nil {
+				src.decoder.faultAt(fmt.Sprintf("connections[%d].map[%d]", i, j), "%v", err)
+			}
+			conn.Mapping = append(conn.Mapping, rule)
 		}
 		for _, a := range c.Require.WeakAlgorithms {
 			src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].require.weak_algorithms: %s is accepted of %s", i, a, c.ID))
-		}
-		if c.Link.Existing == "ask" {
-			src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].link.existing: nobody is asked yet; %s behaves as with never", i, c.ID))
 		}
 		if c.Type == "saml" {
 			if conn.Metadata = peers[c.ID].entity; conn.Metadata == nil {
@@ -291,6 +290,16 @@ func (s *snapshot) loadConnections(src *sources) {
 	}
 }
 
+func existingRule(s string) identity.ExistingRule {
+	switch s {
+	case "verified_email":
+		return identity.ExistingVerified
+	case "ask":
+		return identity.ExistingAsk
+	}
+	return identity.ExistingNever
+}
+
 // loadUpstreams reads the metadata of the SAML connections, by their IDs.
 func (s *snapshot) loadUpstreams(src *sources) map[string]peerDocument {
 	var docs []peerDocument
@@ -307,17 +316,6 @@ func (s *snapshot) loadUpstreams(src *sources) map[string]peerDocument {
 		peers[id] = docs[i]
 	}
 	return peers
-}
-
-func mapRule(m MapConfig) identity.MapRule {
-	r := identity.MapRule{
-		To: identity.Name(m.To), From: m.From, Match: m.Match, Replace: m.Replace, KeepOthers: m.KeepOthers,
-		Only: m.Only, Value: m.Value, Required: m.Required,
-	}
-	for _, t := range m.Translate {
-		r.Translate = append(r.Translate, identity.Translation{From: t.From, To: t.To})
-	}
-	return r
 }
 
 // party finds a service provider by its id.

@@ -113,18 +113,7 @@ func TestExistingAccountIsFoundByMail(t *testing.T) {
 		t.Run(tt.existing, func(t *testing.T) {
 			t.Parallel()
 			world := startWorld(t)
-			s := world.samlet
-			good := readAll(t, s.path)
-			linking := regexp.MustCompile(`(?m)^( *)email_domains: \[partner\.test\]\n`).ReplaceAllString(good, "${0}${1}link: {existing: "+tt.existing+"}\n")
-			if linking == good {
-				t.Fatal("the demo's configuration has changed")
-			}
-			if err := replaceFile(s.path, []byte(linking)); err != nil {
-				t.Fatal(err)
-			}
-			if err := s.reload(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			setExisting(t, world, tt.existing)
 			command(t, world, exitGood, "user", "create", "patricia", "--set", "mail=Pat@partner.test")
 			byPartner(t, world, peer.NewBrowser(t), world.Apps[0]+"/app/signin")
 			if row := onlyLinked(t, world); slices.Contains(row.Logins, "patricia") != tt.same {
@@ -132,4 +121,96 @@ func TestExistingAccountIsFoundByMail(t *testing.T) {
 			}
 		})
 	}
+}
+
+// setExisting gives the demo's partner a rule for people who have an account.
+func setExisting(t *testing.T, world *demo, existing string) {
+	t.Helper()
+	s := world.samlet
+	good := readAll(t, s.path)
+	linking := regexp.MustCompile(`(?m)^( *)email_domains: \[partner\.test\]\n`).ReplaceAllString(good, "${0}${1}link: {existing: "+existing+"}\n")
+	if linking == good {
+		t.Fatal("the demo's configuration has changed")
+	}
+	if err := replaceFile(s.path, []byte(linking)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTakeoverByAsking walks the whole house as somebody whose mail address an account
+// has: they get that account by proving it and by nothing else, and the audit
+// trail tells how.
+func TestTakeoverByAsking(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		answer func(*testing.T, *peer.Browser) *peer.Page
+		words  string
+		linked string // the sign-in name of whom pat is then; "-" for somebody without
+		events []identity.EventType
+	}{
+		{"proves it", func(_ *testing.T, b *peer.Browser) *peer.Page {
+			b.Submit(b.Page().Form("join"), peer.Fill{"join": "yes"})
+			b.Submit(b.Page().Form("identifier"), peer.Fill{"identifier": "patricia"})
+			b.Submit(b.Page().Form("password"), peer.Fill{"password": demoPassword})
+			return b.Continue(nil)
+		}, "Pat@partner.test", "patricia", []identity.EventType{identity.EventLinkAsked, identity.EventLinkCreated}},
+		{"does not", func(_ *testing.T, b *peer.Browser) *peer.Page {
+			b.Submit(b.Page().Form("join"), peer.Fill{"join": "no"})
+			return b.Continue(nil)
+		}, "pat@partner.test", "-", []identity.EventType{identity.EventLinkAsked, identity.EventRecordCreated, identity.EventLinkCreated}},
+		{"guesses", func(_ *testing.T, b *peer.Browser) *peer.Page {
+			b.Submit(b.Page().Form("join"), peer.Fill{"join": "yes"})
+			b.Submit(b.Page().Form("identifier"), peer.Fill{"identifier": "patricia"})
+			return b.Submit(b.Page().Form("password"), peer.Fill{"password": "a guess"})
+		}, "do not belong together", "", []identity.EventType{identity.EventLinkAsked}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			world := startWorld(t)
+			setExisting(t, world, "ask")
+			var out strings.Builder
+			args := []string{"user", "create", "patricia", "--set", "mail=Pat@partner.test", "--set", "display_name=patricia", "--password-stdin", "--config", world.samlet.path}
+			if code := run(t.Context(), args, strings.NewReader(demoPassword+"\n"), &out, &out); code != exitGood {
+				t.Fatalf("user create: %d %s", code, &out)
+			}
+			b := peer.NewBrowser(t)
+			wantWords(t, byPartner(t, world, b, world.Apps[0]+"/app/signin"), "You have an account here")
+			wantWords(t, tt.answer(t, b), tt.words)
+			if tt.linked == "" {
+				if rows := linkedUsers(t, world); len(rows) > 0 {
+					t.Errorf("linked: %+v", rows)
+				}
+			} else if row := onlyLinked(t, world); slices.Contains(row.Logins, "patricia") != (tt.linked == "patricia") {
+				t.Errorf("who came is %+v; want %s", row, tt.linked)
+			}
+			if diff := cmp.Diff(tt.events, linkEvents(t, world)); diff != "" {
+				t.Errorf("audit trail (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// linkEvents lists what the audit trail tells of links and people that came from
+// outside, oldest first.
+func linkEvents(t *testing.T, world *demo) []identity.EventType {
+	t.Helper()
+	var types []identity.EventType
+	err := world.samlet.store.View(t.Context(), func(tx *store.Tx) error {
+		all, err := tx.Events.List(t.Context(), "", 1000)
+		types = nil
+		for _, e := range slices.Backward(all) {
+			if strings.HasPrefix(string(e.Type), "link.") || e.Type == identity.EventRecordCreated && e.Connection != "" {
+				types = append(types, e.Type)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return types
 }

@@ -22,8 +22,8 @@ var operators = []string{
 // most as the length of the lists, and text as that of the expression.
 type checker struct {
 	source file.Source
-	lists  map[string]bool // the names below user
-	reads  []string        // names below user
+	lists  map[string]bool // the names below user; nil where claims are seen in place of a person
+	reads  []string        // names below user, or of claims
 	authn  bool            // authn.class is read, too
 	// Within a predicate, how often text is put together and how often the
 	// element itself is used.
@@ -31,15 +31,19 @@ type checker struct {
 	sums, elements int
 }
 
-// check returns what source looks at.
-func (k *Compiler) check(source string) (*checker, error) {
+// check returns what source looks at; lists are the names below user, nil where
+// there are claims instead.
+func check(source string, lists map[string]bool) (*checker, error) {
+	if n := len([]rune(source)); n > maxSource {
+		return nil, &Fault{1, 1, fmt.Sprintf("the expression has %d characters, at most %d are read", n, maxSource)}
+	}
 	config := conf.CreateNew()
 	config.MaxNodes = maxNodes
 	tree, err := parser.ParseWithConfig(source, config)
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{source: tree.Source, lists: k.lists}
+	c := &checker{source: tree.Source, lists: lists}
 	if err := c.node(tree.Node); err != nil {
 		return nil, err
 	}
@@ -72,10 +76,7 @@ func (c *checker) node(n ast.Node) error {
 	case *ast.NilNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode, *ast.ConstantNode:
 		return nil
 	case *ast.IdentifierNode:
-		if n.Value == "sp" {
-			return nil
-		}
-		return c.fault(n, "unknown name %s; there are user.NAME, authn.class and sp", n.Value)
+		return c.word(n)
 	case *ast.MemberNode:
 		return c.member(n)
 	case *ast.ChainNode:
@@ -113,10 +114,26 @@ func (c *checker) node(n ast.Node) error {
 	return c.fault(n, "this part of the language is not to be had")
 }
 
+// word admits the names that stand by themselves.
+func (c *checker) word(n *ast.IdentifierNode) error {
+	switch {
+	case c.lists == nil && slices.Contains(claimWords, n.Value):
+		return nil
+	case c.lists == nil:
+		return c.fault(n, "unknown name %s; there are claims, issuer, subject and connection (a text stands in quotes)", n.Value)
+	case n.Value == "sp":
+		return nil
+	}
+	return c.fault(n, "unknown name %s; there are user.NAME, authn.class and sp", n.Value)
+}
+
 // member admits user.NAME, authn.class and list[number].
 func (c *checker) member(n *ast.MemberNode) error {
 	name, named := n.Property.(*ast.StringNode)
 	of, plain := n.Node.(*ast.IdentifierNode)
+	if c.lists == nil {
+		return c.claim(n)
+	}
 	switch {
 	case plain && named && of.Value == "authn" && name.Value == "class":
 		c.authn = true
@@ -156,8 +173,17 @@ func (c *checker) binary(n *ast.BinaryNode) error {
 }
 
 func (c *checker) call(n ast.Node, name string, arguments []ast.Node) error {
-	if _, known := functions[name]; !known {
+	if _, known := functions[name]; !known && (c.lists != nil || name != has) {
 		return c.fault(n, "there is no function %s; there are %v", name, Functions())
+	}
+	if c.lists == nil && (name == has || name == first && isClaims(arguments)) {
+		return c.claims(n, name, arguments)
+	}
+	// A separator from outside could be long, and stand between many.
+	if name == join && len(arguments) > 1 {
+		if _, constant := arguments[1].(*ast.StringNode); !constant {
+			return c.fault(arguments[1], "join wants a separator in quotes")
+		}
 	}
 	return c.all(arguments...)
 }

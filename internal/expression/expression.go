@@ -2,9 +2,10 @@
 // config.yaml. It owns which part of the expression language they may use, the
 // names that an expression may look at, and its bounds in time and memory. It
 // knows nothing of files, logins or protocols: what it makes are pure functions
-// of an identity.Person.
+// of an identity.Person or, where an upstream's claims become attributes, of an
+// identity.Assertion.
 //
-// An expression sees
+// An expression about a person sees
 //
 //	user.NAME        the attribute of the catalogue: a string, or "" if there is
 //	                 none; of type string_list, a list
@@ -12,7 +13,13 @@
 //	authn.class      the authentication context class that was reached
 //	sp               the id of the service provider
 //
-// and may use comparisons, and, or, not, in, contains, startsWith, endsWith,
+// and one about what an upstream said
+//
+//	claims["NAME"]     the values under the upstream's name, a list
+//	issuer, subject    who said it, and of whom
+//	connection         the id of the connection that it came by
+//
+// Both may use comparisons, and, or, not, in, contains, startsWith, endsWith,
 // matches with a constant pattern, + on text, lists, list[0], ?: and the functions
 // in functions. There is no clock, no network and no randomness.
 package expression
@@ -48,8 +55,16 @@ const (
 var functions = map[string]bool{
 	"all": true, "any": true, "none": true, "count": true, "filter": true, "map": true,
 	"len": false, "lower": false, "upper": false, "trim": false, "trimPrefix": false, "trimSuffix": false,
-	"split": false, "first": false, "last": false, "concat": false,
+	"split": false, first: false, "last": false, "concat": false, join: false, domain: false,
 }
+
+// The functions that are ours, or of which the checker knows more than the name.
+const (
+	first  = "first"
+	has    = "has" // of claims alone
+	join   = "join"
+	domain = "domain"
+)
 
 // Functions returns the names of the functions that an expression may call,
 // sorted.
@@ -160,7 +175,7 @@ func texts(v any) ([]string, error) {
 // program is a compiled expression with the attributes that it looks at.
 type program struct {
 	code  *vm.Program
-	reads []string // names below user
+	reads []string // names below user, or of claims
 	authn bool     // and authn.class
 	lists map[string]bool
 
@@ -168,22 +183,49 @@ type program struct {
 }
 
 func (k *Compiler) compile(source string, want ...expr.Option) (*program, error) {
-	if n := len([]rune(source)); n > maxSource {
-		return nil, &Fault{1, 1, fmt.Sprintf("the expression has %d characters, at most %d are read", n, maxSource)}
-	}
-	c, err := k.check(source)
+	c, err := check(source, k.lists)
 	if err != nil {
 		return nil, located(err)
 	}
-	options := []expr.Option{expr.Env(k.schema), expr.MaxNodes(maxNodes), expr.DisableAllBuiltins()}
+	code, err := compile(source, k.schema, want...)
+	if err != nil {
+		return nil, err
+	}
+	return &program{code: code, reads: c.reads, authn: c.authn, lists: k.lists}, nil
+}
+
+func compile(source string, schema types.Map, want ...expr.Option) (*vm.Program, error) {
+	options := []expr.Option{
+		expr.Env(schema), expr.MaxNodes(maxNodes), expr.DisableAllBuiltins(), expr.Function(domain, domainOf, new(func(string) string)),
+	}
 	for name := range functions {
-		options = append(options, expr.EnableBuiltin(name))
+		if name != domain {
+			options = append(options, expr.EnableBuiltin(name))
+		}
 	}
 	code, err := expr.Compile(source, append(options, want...)...)
 	if err != nil {
 		return nil, located(err)
 	}
-	return &program{code: code, reads: c.reads, authn: c.authn, lists: k.lists}, nil
+	return code, nil
+}
+
+// domainOf is what follows the last @ of a mail address, its ASCII letters in
+// lower case; "" of anything else.
+func domainOf(args ...any) (any, error) {
+	mail, ok := args[0].(string)
+	if !ok {
+		return nil, fmt.Errorf("domain wants a text, got %T", args[0])
+	}
+	at := strings.LastIndexByte(mail, '@')
+	if at <= 0 {
+		return "", nil
+	}
+	folded, ok := identity.LoginKey(mail[at+1:])
+	if !ok {
+		return "", nil
+	}
+	return folded, nil
 }
 
 // located turns an error of the compiler into a Fault.
@@ -207,18 +249,24 @@ type machine struct {
 	env, user map[string]any
 }
 
-// run computes the expression. A panic inside of it is an error (vm.Run).
+// run computes the expression about who.
 func (p *program) run(who identity.Person) (any, error) {
+	return p.runWith("user", func(m *machine) error { return p.fill(m, who) })
+}
+
+// runWith computes the expression with an environment that fill makes; what is
+// below the name root is m.user. A panic inside of it is an error (vm.Run).
+func (p *program) runWith(root string, fill func(m *machine) error) (any, error) {
 	m, ok := p.machines.Get().(*machine)
 	if !ok {
 		m = &machine{vm: vm.VM{MemoryBudget: maxMemory}, user: make(map[string]any, len(p.reads))}
-		m.env = map[string]any{"user": m.user}
+		m.env = map[string]any{root: m.user}
 	}
 	defer func() {
 		clear(m.user) // nothing of one person is there when another comes
 		p.machines.Put(m)
 	}()
-	if err := p.fill(m, who); err != nil {
+	if err := fill(m); err != nil {
 		return nil, err
 	}
 	v, err := m.vm.Run(p.code, m.env)
@@ -232,19 +280,15 @@ func (p *program) run(who identity.Person) (any, error) {
 
 // fill puts what the expression reads into the environment, and nothing else.
 func (p *program) fill(m *machine, who identity.Person) error {
-	total, count := 0, 0
+	var b budget
 	for _, name := range p.reads {
 		if name == connection {
 			m.user[name] = string(who.Connection)
 			continue
 		}
 		values := who.Attributes[identity.Name(name)]
-		for _, v := range values {
-			total += len(v)
-			count++
-			if len(v) > maxValue || total > maxValues || count > maxCount {
-				return fmt.Errorf("the values of %s are too long or too many to be looked at", name)
-			}
+		if err := b.spend(name, values); err != nil {
+			return err
 		}
 		switch {
 		case p.lists[name] && values == nil:
@@ -260,6 +304,20 @@ func (p *program) fill(m *machine, who identity.Person) error {
 	m.env["sp"] = string(who.RelyingParty)
 	if p.authn {
 		m.env["authn"] = map[string]any{"class": string(who.Context.Class)}
+	}
+	return nil
+}
+
+// budget bounds what one run looks at.
+type budget struct{ total, count int }
+
+func (b *budget) spend(name string, values []string) error {
+	for _, v := range values {
+		b.total += len(v)
+		b.count++
+		if len(v) > maxValue || b.total > maxValues || b.count > maxCount {
+			return fmt.Errorf("the values of %s are too long or too many to be looked at", name)
+		}
 	}
 	return nil
 }

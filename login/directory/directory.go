@@ -71,7 +71,7 @@ func (m *Method) Also() []identity.ClassRef { return nil }
 func (m *Method) Challenge(_ context.Context, s login.Step) (templates.Page, error) {
 	return templates.Password{
 		Action: s.Action, Ticket: s.Ticket, RelyingParty: s.RelyingParty, Identifier: s.Identifier,
-		Problem: s.Problem, NotYou: s.Again, Cancellable: s.Cancellable,
+		Problem: s.Problem, NotYou: s.Again, Proving: s.Proving, Cancellable: s.Cancellable,
 	}, nil
 }
 
@@ -103,16 +103,25 @@ func (m *Method) Verify(ctx context.Context, s login.Step, answer url.Values) (l
 		return login.Factor{}, m.refuse(ctx, s, login.ErrLimited(over.Sub(now)), false)
 	}
 	said, err := m.cfg.Source.Authenticate(ctx, s.Identifier, given)
+	if n, ok := errors.AsType[*identity.Newcomer](err); ok {
+		n.Said.Context = m.context()
+		return login.Factor{}, n
+	}
 	if err != nil {
 		return login.Factor{}, m.judge(ctx, s, err)
 	}
 	return login.Factor{
-		Record: identity.RecordID(said.Principal.Subject),
-		Context: identity.AuthnContext{
-			Class: m.Class(), Methods: []identity.Method{identity.MethodPassword}, AAL: identity.AAL1, Instant: m.cfg.Now().UTC(),
-		},
-		Settle: func(ctx context.Context, tx *store.Tx) error { return m.cfg.Limits.Forget(ctx, tx, s) },
+		Record:  identity.RecordID(said.Principal.Subject),
+		Context: m.context(),
+		Settle:  func(ctx context.Context, tx *store.Tx) error { return m.cfg.Limits.Forget(ctx, tx, s) },
 	}, nil
+}
+
+// context is what a right answer proves, here and now.
+func (m *Method) context() identity.AuthnContext {
+	return identity.AuthnContext{
+		Class: m.Class(), Methods: []identity.Method{identity.MethodPassword}, AAL: identity.AAL1, Instant: m.cfg.Now().UTC(),
+	}
 }
 
 // judge returns what is told of err. Whoever is kept out is told what everybody is

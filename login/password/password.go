@@ -109,7 +109,7 @@ func (m *Method) also(given string) []identity.ClassRef {
 func (m *Method) Challenge(_ context.Context, s login.Step) (templates.Page, error) {
 	return templates.Password{
 		Action: s.Action, Ticket: s.Ticket, RelyingParty: s.RelyingParty, Identifier: s.Identifier,
-		Problem: s.Problem, NotYou: s.Again, Cancellable: s.Cancellable,
+		Problem: s.Problem, NotYou: s.Again, Proving: s.Proving, Cancellable: s.Cancellable,
 	}, nil
 }
 
