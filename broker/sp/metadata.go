@@ -25,10 +25,14 @@ func (c *Connector) Metadata() ([]byte, error) {
 	if c.cfg.Artifact {
 		acs = append(acs, metadata.IndexedEndpoint{Endpoint: metadata.Endpoint{Binding: identity.BindingArtifact, Location: c.cfg.ACS}, Index: 1})
 	}
+	var contacts []metadata.Contact
+	if c.cfg.ContactEmail != "" {
+		contacts = []metadata.Contact{{Type: "technical", Emails: []string{c.cfg.ContactEmail}}}
+	}
 	doc, err := metadata.WriteSP(metadata.SPConfig{
 		EntityID: c.cfg.EntityID,
-		ACS:      acs,
-		Signing:  c.cfg.Keys.Published(certs.Signing), Encryption: c.cfg.Keys.Published(certs.Encryption),
+		ACS:      acs, Contacts: contacts,
+		Signing: c.cfg.Keys.Published(certs.Signing), Encryption: c.cfg.Keys.Published(certs.Encryption),
 		SLO:                 logout,
 		NameIDFormats:       c.nameIDFormats(),
 		AuthnRequestsSigned: c.signsRequests(), WantAssertionsSigned: c.cfg.RequireSignedAssertion,

@@ -156,6 +156,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 			Refused:                refusedAlgorithms(cfg),
 			AllowSHA1:              c.allowsSHA1(),
 			AllowCBC:               slices.Contains(c.config.Require.WeakAlgorithms, "aes-cbc"),
+			ContactEmail:           cfg.IDP.Metadata.ContactEmail,
 			Artifact:               c.config.Artifact,
 			Scopes:                 c.config.Scopes.rule(),
 			SubjectAttribute:       c.LinkBy,
