@@ -1,6 +1,8 @@
 package broker_test
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"testing"
@@ -241,5 +243,37 @@ func TestKnownOnly(t *testing.T) {
 	}
 	if k := read(t, s); len(k.Records) != 1 || len(k.Links)+len(k.Events) > 0 {
 		t.Errorf("it left %+v", k)
+	}
+}
+
+// TestReclaimEndsSessions takes a record from a squatter: their session ends by
+// whoever keeps sessions, and those who took part are told once that is durable.
+func TestReclaimEndsSessions(t *testing.T) {
+	t.Parallel()
+	s := openStore(t)
+	update(t, s, func(tx *store.Tx) error { has(t, tx, victim, "ada@acme.test", identity.SourcePerson); return nil })
+	var ended, told []identity.SessionID
+	b, err := broker.New(broker.Config{
+		Store: s, EntityID: entityID, Connections: []broker.Upstream{owning("acme", "saml", partner)}, Rand: rand.Reader,
+		End: func(ctx context.Context, tx *store.Tx, id identity.SessionID, _ string) (func(context.Context), error) {
+			ended = append(ended, id)
+			tell := func(context.Context) {
+				if w := waysOf(t, s, victim); w.Sessions > 0 {
+					t.Errorf("applications are told of a session that goes on")
+				}
+				told = append(told, id)
+			}
+			return tell, tx.Sessions.Delete(ctx, id)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := signIn(t, b, "acme", saysMail(partner, "s1", "ada@acme.test")); err != nil {
+		t.Fatal(err)
+	}
+	want := []identity.SessionID{"session of ada"}
+	if diff := cmp.Diff(want, ended) + cmp.Diff(want, told); diff != "" {
+		t.Errorf("ended and told (-want +got):\n%s", diff)
 	}
 }

@@ -59,7 +59,11 @@ type Config struct {
 	Now           func() time.Time             // nil means time.Now
 	Rand          io.Reader                    // source of record IDs; safe for concurrent use
 	RequestID     func(context.Context) string // what events call the request; nil leaves it out
-	Log           *slog.Logger                 // nil discards
+	// End ends the session of whoever a record is taken away from, within tx, with
+	// its event. What it returns is called once tx is through, and tells those who
+	// took part in the session. Nil deletes the session and tells nobody.
+	End func(ctx context.Context, tx *store.Tx, id identity.SessionID, why string) (tell func(context.Context), err error)
+	Log *slog.Logger // nil discards
 }
 
 // Broker answers for all upstream connections. It is immutable and safe for
@@ -70,6 +74,7 @@ type Broker struct {
 	now       func() time.Time
 	rand      io.Reader
 	requestID func(context.Context) string
+	end       func(context.Context, *store.Tx, identity.SessionID, string) (func(context.Context), error)
 	log       *slog.Logger
 	upstreams []upstream
 	choices   []identity.Connection // the enabled ones of upstreams
@@ -93,7 +98,7 @@ func New(cfg Config) (*Broker, error) {
 		return nil, errors.New("broker: store, entity ID and randomness are required")
 	}
 	b := &Broker{
-		store: cfg.Store, entityID: cfg.EntityID, now: cfg.Now, rand: cfg.Rand, requestID: cfg.RequestID, log: cfg.Log,
+		store: cfg.Store, entityID: cfg.EntityID, now: cfg.Now, rand: cfg.Rand, requestID: cfg.RequestID, end: cfg.End, log: cfg.Log,
 		byID: map[identity.ConnectionID]int{}, byDomain: map[string]identity.ConnectionID{},
 	}
 	if b.now == nil {

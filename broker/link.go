@@ -25,11 +25,13 @@ func (b *Broker) link(ctx context.Context, l linking) (identity.Assertion, error
 		return identity.Assertion{}, fmt.Errorf("making a record ID: %w", err)
 	}
 	l.fresh, l.requestID, l.now = identity.RecordID(fresh), b.requestID(ctx), b.now().UTC()
+	var tell []func(context.Context) // those who took part in sessions that ended
+	l.end, l.tell = b.end, &tell
 	var record identity.Record
 	var undone error // nobody was linked, and the Update goes through all the same
 	err = b.store.Update(ctx, func(tx *store.Tx) error {
 		var err error
-		undone = nil
+		undone, tell = nil, nil
 		record, err = l.run(ctx, tx)
 		_, asked := errors.AsType[*identity.Newcomer](err)
 		switch {
@@ -49,6 +51,9 @@ func (b *Broker) link(ctx context.Context, l linking) (identity.Assertion, error
 	}
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("linking a principal of connection %q: %w", l.connection.ID, err)
+	}
+	for _, t := range tell {
+		t(ctx)
 	}
 	return b.local(l.said, record), nil
 }
@@ -75,6 +80,8 @@ type linking struct {
 	fresh     identity.RecordID // for a record that has to be made
 	requestID string
 	now       time.Time
+	end       func(context.Context, *store.Tx, identity.SessionID, string) (func(context.Context), error) // Config.End
+	tell      *[]func(context.Context)                                                                    // what End returned
 }
 
 func (l linking) run(ctx context.Context, tx *store.Tx) (identity.Record, error) {

@@ -134,26 +134,24 @@ func (l linking) reclaim(ctx context.Context, tx *store.Tx, record identity.Reco
 			return record, fmt.Errorf("removing a squatter's password: %w", err)
 		}
 	}
-	var events []identity.Event
 	for _, k := range links {
 		if err := tx.Links.Delete(ctx, k.Principal.Issuer, k.Principal.Subject); err != nil {
 			return record, fmt.Errorf("removing a squatter's link: %w", err)
 		}
 		e := l.event(identity.EventLinkRemoved, record)
 		e.Connection, e.Detail = k.Connection, "the record was reclaimed"
-		events = append(events, e)
+		if err := tx.Events.Append(ctx, e); err != nil {
+			return record, fmt.Errorf("recording the event: %w", err)
+		}
 	}
 	sessions, err := tx.Sessions.OfRecord(ctx, record.ID)
 	if err != nil {
 		return record, fmt.Errorf("reading a squatter's sessions: %w", err)
 	}
 	for _, s := range sessions {
-		if err := tx.Sessions.Delete(ctx, s.ID); err != nil {
+		if err := l.endSession(ctx, tx, s); err != nil {
 			return record, fmt.Errorf("ending a squatter's session: %w", err)
 		}
-		e := l.event(identity.EventLogout, record)
-		e.Session, e.Connection, e.Detail = s.ID, s.Connection, "the record was reclaimed"
-		events = append(events, e)
 	}
 	record.Reconcile(identity.SourcePerson, nil)
 	record.Updated = l.now
@@ -162,10 +160,27 @@ func (l linking) reclaim(ctx context.Context, tx *store.Tx, record identity.Reco
 	}
 	e := l.event(identity.EventLinkReclaimed, record)
 	e.Detail = fmt.Sprintf("passwords: %d, links: %d, sessions: %d", len(passwords), len(links), len(sessions))
-	if err := tx.Events.Append(ctx, append(events, e)...); err != nil {
-		return record, fmt.Errorf("recording the events: %w", err)
+	if err := tx.Events.Append(ctx, e); err != nil {
+		return record, fmt.Errorf("recording the event: %w", err)
 	}
 	return record, nil
+}
+
+// endSession ends s as whoever keeps sessions does, who then tells those who took
+// part in it.
+func (l linking) endSession(ctx context.Context, tx *store.Tx, s identity.Session) error {
+	const why = "the record was reclaimed"
+	if l.end != nil {
+		tell, err := l.end(ctx, tx, s.ID, why)
+		*l.tell = append(*l.tell, tell)
+		return err
+	}
+	if err := tx.Sessions.Delete(ctx, s.ID); err != nil {
+		return err
+	}
+	e := l.event(identity.EventLogout, identity.Record{ID: s.Record})
+	e.Session, e.Connection, e.Detail = s.ID, s.Connection, why
+	return tx.Events.Append(ctx, e)
 }
 
 func errExists(seen string) *identity.Error {

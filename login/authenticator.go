@@ -147,7 +147,7 @@ func (a *Authenticator) Result(_ http.ResponseWriter, r *http.Request) (identity
 	if err != nil {
 		return identity.AuthnRequest{}, identity.Assertion{}, a.signedInInstead(r, err)
 	}
-	if !t.ended() {
+	if !t.ended() || t.own() {
 		return identity.AuthnRequest{}, identity.Assertion{}, errStale("This sign-in is not finished yet.", nil)
 	}
 	rp, err := a.party(t.Request.RelyingParty)

@@ -15,11 +15,12 @@ import (
 	"github.com/samlet-id/samlet/templates"
 )
 
-// judge is next in a View of its own, where there is anybody to judge. A relying
+// judge is next in a View of its own, where there is anybody to judge, and somebody
+// who asks: a page of ours wants an authentication and is told nothing. A relying
 // party that is not served any more is refused.
 func (a *Authenticator) judge(ctx context.Context, t *transaction, l *live) (decision, *offer, error) {
 	now := a.now()
-	if l == nil && t.Session == nil || t.Refusal != nil {
+	if l == nil && t.Session == nil || t.Refusal != nil || t.own() {
 		return a.decide(t, nil, now), nil, nil
 	}
 	rp, err := a.party(t.Request.RelyingParty)
@@ -165,7 +166,7 @@ func (a *Authenticator) renderConsents(w http.ResponseWriter, r *http.Request, d
 	if err != nil {
 		return err
 	}
-	page := templates.Consents{Action: a.path("/consents"), Done: done, Back: a.path("/logout")}
+	page := templates.Consents{Action: a.path("/consents"), Done: done, Ways: a.path("/account"), Back: a.path("/logout")}
 	token, ok := a.cfg.Web.Cookie(r, sessionCookie)
 	if l == nil || !ok {
 		return a.cfg.Web.Render(w, r, http.StatusOK, page, web.RenderOptions{})

@@ -84,6 +84,8 @@ func (a *Authenticator) decide(t *transaction, g *guest, now time.Time) decision
 		return decision{step: stepRefuse, why: errPassive()}
 	case t.Newcomer != nil && !t.Newcomer.Proving:
 		return decision{step: stepJoin}
+	case t.Adding != nil && t.Sent: // back without an answer
+		return decision{step: stepRefuse, why: errCancelled()}
 	// Whoever has named somebody else in this tab is not answered for by a session
 	// that another tab has begun meanwhile.
 	case g != nil && (t.Identifier == "" || g.named(t.Identifier)) && !t.Request.ForceAuthn && !t.Request.Afresh && unmet(t.Request, g.session, now) == nil:

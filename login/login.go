@@ -179,6 +179,8 @@ func (a *Authenticator) Mount(mux *http.ServeMux) {
 	page("POST /login", a.answerLogin)
 	page("GET /consents", a.showConsents)
 	page("POST /consents", a.withdraw)
+	page("GET /account", a.showAccount)
+	page("POST /account", a.changeAccount)
 	page("GET /logout", a.showLogout)
 	page("POST /logout", a.answerLogout)
 	page("GET /logout/progress", a.showProgress)

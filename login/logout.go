@@ -152,6 +152,14 @@ func (a *Authenticator) Revoke(ctx context.Context, ids ...identity.SessionID) (
 	return told, nil
 }
 
+// EndWithin ends a session within tx, for whoever takes its record away; why goes
+// into the audit trail. What it returns is to be called once tx is through: it
+// tells those who took part in the session, behind whatever goes on.
+func (a *Authenticator) EndWithin(ctx context.Context, tx *store.Tx, id identity.SessionID, why string) (tell func(context.Context), err error) {
+	parts, err := a.endSession(ctx, tx, id, identity.Event{Detail: why})
+	return func(ctx context.Context) { a.tellBehind(ctx, parts, identity.LogoutByAdmin) }, err
+}
+
 // endByToken ends the session of a cookie, if there is one.
 func (a *Authenticator) endByToken(ctx context.Context, token string) ([]part, error) {
 	if err := a.journal.flush(ctx); err != nil {

@@ -91,6 +91,9 @@ func (n *newcomer) over(now time.Time) error {
 // met takes somebody whom an upstream has authenticated and nobody is known as.
 // Where an account was to be proved, this proves none.
 func (a *Authenticator) met(w http.ResponseWriter, r *http.Request, t *ticket, n identity.Newcomer) error {
+	if t.Adding != nil {
+		return a.add(w, r, t, "", n.Said.Context, &n)
+	}
 	if t.proving() {
 		return a.rejected(w, r, t, &identity.Error{
 			Kind: identity.KindDenied, Code: "link.unproved", Who: identity.WhoUser, Seen: string(n.Connection), Expected: "a way in by which the account is known",
@@ -145,6 +148,9 @@ func (a *Authenticator) enrol(w http.ResponseWriter, r *http.Request, t *ticket)
 // arrived takes somebody who has proved who they are: they are signed in, or their
 // account has just been proved, and the newcomer is joined to it.
 func (a *Authenticator) arrived(w http.ResponseWriter, r *http.Request, t *ticket, who arrival) error {
+	if t.Adding != nil {
+		return a.add(w, r, t, who.record, who.context, nil)
+	}
 	if !t.proving() {
 		return a.establish(w, r, t, who)
 	}

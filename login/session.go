@@ -164,7 +164,7 @@ func (a *Authenticator) establish(w http.ResponseWriter, r *http.Request, t *tic
 	if signedIn {
 		a.cfg.Web.SetCookie(w, sessionCookie, token, 0)
 	}
-	a.tellBehind(ctx, left)
+	a.tellBehind(ctx, left, identity.LogoutByUser)
 	a.cfg.Web.Redirect(w, r, a.onto(&ended))
 	return nil
 }
@@ -206,17 +206,17 @@ func (a *Authenticator) renew(ctx context.Context, tx *store.Tx, s *identity.Ses
 	return left, nil
 }
 
-// tellBehind tells those who took part in a session that ended because somebody
-// else signed in, while that sign-in goes on: its browser is on its way to an
+// tellBehind tells those who took part in a session that ended because of somebody
+// else's sign-in, while that sign-in goes on: its browser is on its way to an
 // application and cannot be led round others, so that those who can be told in no
 // other way are not, and the audit trail says so.
-func (a *Authenticator) tellBehind(ctx context.Context, parts []part) {
+func (a *Authenticator) tellBehind(ctx context.Context, parts []part, why identity.LogoutReason) {
 	if len(parts) == 0 {
 		return
 	}
 	ctx = context.WithoutCancel(ctx)
 	a.background.Go(func() {
-		if err := a.tellDirectly(ctx, a.newWalk(parts, identity.LogoutByUser)); err != nil {
+		if err := a.tellDirectly(ctx, a.newWalk(parts, why)); err != nil {
 			a.cfg.Log.LogAttrs(ctx, slog.LevelError, "recording who was told of a logout failed",
 				slog.String("request_id", web.RequestID(ctx)), slog.String("err", err.Error()))
 		}

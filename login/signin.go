@@ -84,7 +84,7 @@ func (a *Authenticator) answered(w http.ResponseWriter, r *http.Request, t *tick
 		return a.conclude(w, r, t, errCancelled())
 	case form.Has(templates.FieldJoin):
 		return a.joining(w, r, t, form)
-	case t.Newcomer != nil && !t.Newcomer.Proving: // from an old tab
+	case t.Newcomer != nil && !t.Newcomer.Proving, t.Adding != nil: // from an old tab
 		return a.dispatch(w, r, t, view{})
 	case form.Has(templates.FieldConnection):
 		return a.chosen(w, r, t, identity.ConnectionID(form.Get(templates.FieldConnection)))

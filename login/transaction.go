@@ -33,6 +33,8 @@ type transaction struct {
 
 	Newcomer *newcomer `json:",omitempty"` // whom the upstream brought, while they are asked whether they have an account
 
+	Adding *adding `json:",omitempty"` // whoever is signed in adds the connection to their account
+
 	Agreed string `json:",omitempty"` // digest of what the person allows to leave
 
 	// One of these two ends the transaction, once the person has been asked what

@@ -18,6 +18,7 @@ import (
 const (
 	paramParked     = "parked"
 	paramRelayState = "RelayState"
+	paramArtifact   = "SAMLart"
 )
 
 // leave sends the browser to the transaction's connection. What the connector
@@ -57,9 +58,6 @@ func (a *Authenticator) Return(w http.ResponseWriter, r *http.Request, id identi
 	if err != nil {
 		return fmt.Errorf("receiving from connection %q: %w", id, err)
 	}
-	if in.Method != http.MethodPost {
-		return errUnsolicited()
-	}
 	err = a.park(w, r, id, in)
 	if errors.Is(err, errNoLogin) && a.cfg.Unsolicited != nil {
 		return a.cfg.Unsolicited(w, r, id, in, err)
@@ -70,26 +68,43 @@ func (a *Authenticator) Return(w http.ResponseWriter, r *http.Request, id identi
 // errNoLogin says that an answer names no login that is under way.
 var errNoLogin = errors.New("no login is under way")
 
+// ticketOf returns the ticket that a message brings back unchanged as RelayState: of
+// a form, or beside an artifact of the query (SAML Bindings 3.6.3.1), which is all
+// of SAML that comes by GET.
+func ticketOf(in binding.Received) (string, bool) {
+	form := in.Form
+	if in.Method == http.MethodGet {
+		var err error
+		if form, err = url.ParseQuery(in.RawQuery); err != nil || !form.Has(paramArtifact) {
+			return "", false
+		}
+	}
+	if len(form[paramRelayState]) != 1 || form.Get(paramRelayState) == "" {
+		return "", false
+	}
+	return form.Get(paramRelayState), true
+}
+
 // park keeps in, if it names a login that waits for this connection. There is
 // one place per login, so that nobody fills the store; a second message
 // replaces the first.
 func (a *Authenticator) park(w http.ResponseWriter, r *http.Request, id identity.ConnectionID, in binding.Received) error {
-	relay := in.Form[paramRelayState]
-	if len(relay) != 1 || relay[0] == "" {
+	relay, ok := ticketOf(in)
+	if !ok {
 		return errUnsolicited()
 	}
-	payload, err := json.Marshal(parked{Connection: id, Ticket: relay[0], Message: in})
+	payload, err := json.Marshal(parked{Connection: id, Ticket: relay, Message: in})
 	if err != nil {
 		return fmt.Errorf("encoding the parked message: %w", err)
 	}
-	place := hashed("parked\x00" + relay[0])
+	place := hashed("parked\x00" + relay)
 	ctx, now := r.Context(), a.now()
 	err = a.cfg.Store.Update(ctx, func(tx *store.Tx) error {
-		raw, err := tx.Tickets.Get(ctx, store.PurposeLogin, relay[0], now)
+		raw, err := tx.Tickets.Get(ctx, store.PurposeLogin, relay, now)
 		if err != nil {
 			return errStale("This sign-in was too long ago, or was not begun here.", fmt.Errorf("%w: %w", errNoLogin, err))
 		}
-		t, err := decodeTicket(relay[0], raw)
+		t, err := decodeTicket(relay, raw)
 		if err != nil {
 			return err
 		}
@@ -157,6 +172,11 @@ func (a *Authenticator) fetch(w http.ResponseWriter, r *http.Request, id identit
 		return a.moved(w, r, t, err)
 	}
 	t.raw = raw
+	// Whoever comes may end sessions of somebody else (EndWithin), whose participants
+	// are read from the store.
+	if err := a.journal.flush(ctx); err != nil {
+		return err
+	}
 	got, err := a.cfg.Upstream.Finish(ctx, id, state, p.Message)
 	if n, ok := errors.AsType[*identity.Newcomer](err); ok {
 		return a.moved(w, r, t, a.met(w, r, t, *n))

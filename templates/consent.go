@@ -30,6 +30,7 @@ type Consents struct {
 	Account  string
 	Done     string // what was just withdrawn: the display name of an application
 	Given    []ConsentGiven
+	Ways     string // path of Account
 	Back     string // path of the sign-out page
 }
 

@@ -26,6 +26,8 @@ const (
 	FieldDigest     = "digest"     // of what the person was shown
 	FieldWithdraw   = "withdraw"   // the ID of the application that may learn nothing more
 	FieldJoin       = "join"       // "yes" or "no"; in a query: the person wants to see the question again
+	FieldUnlink     = "unlink"     // which link is to be undone
+	FieldConfirm    = "confirm"    // "1" to sign in again, for a page of ours
 	FieldProof      = "proof"      // that the form is one of ours for this session, hidden
 )
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/samlet-id/samlet/broker"
@@ -57,16 +58,20 @@ type Config struct {
 	// answer; without classes it is neither.
 	Context identity.RequestedContext
 
+	// Artifact asks for answers by HTTP-Artifact, and takes them beside those by
+	// HTTP-POST. It needs HTTP, and an ArtifactResolutionService in the metadata.
+	Artifact bool
 	// Scopes holds scoped attributes against those that the IdP may speak for.
 	Scopes Scopes
 	// SubjectAttribute is the attribute that names the person, if one does: a value
 	// of a foreign scope refuses the answer.
 	SubjectAttribute identity.Name
 
-	DisplayName string           // in our metadata
-	Skew        time.Duration    // zero means DefaultSkew
-	Now         func() time.Time // nil means time.Now
-	Rand        io.Reader        // source of message IDs; safe for concurrent use
+	ContactEmail string           // of whoever runs us, in our metadata; empty: none
+	DisplayName  string           // in our metadata
+	Skew         time.Duration    // zero means DefaultSkew
+	Now          func() time.Time // nil means time.Now
+	Rand         io.Reader        // source of message IDs; safe for concurrent use
 }
 
 // Connector is the service provider role towards one IdP. It is immutable and
@@ -106,6 +111,9 @@ func New(cfg Config) (*Connector, error) {
 	c := &Connector{cfg: cfg, idp: cfg.IDP.IDP, issuer: cfg.IDP.EntityID}
 	if len(c.idp.Signing) == 0 {
 		return nil, upstream("up.no_keys", identity.KindInvalid, "The metadata of the identity provider holds no signing key.", string(c.issuer), "a KeyDescriptor for signing")
+	}
+	if soap := func(e metadata.IndexedEndpoint) bool { return e.Binding == identity.BindingSOAP }; cfg.Artifact && (cfg.HTTP == nil || !slices.ContainsFunc(c.idp.ArtifactResolution, soap)) {
+		return nil, artifactFault(identity.KindInvalid, "no ArtifactResolutionService by SOAP in the metadata", "one, or artifact: false")
 	}
 	var err error
 	if c.destination, err = singleSignOnService(c.idp); err != nil {

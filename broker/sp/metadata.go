@@ -19,11 +19,19 @@ func (c *Connector) Metadata() ([]byte, error) {
 	if c.cfg.SLOSOAP != "" {
 		logout = append(logout, metadata.Endpoint{Binding: identity.BindingSOAP, Location: c.cfg.SLOSOAP})
 	}
+	acs := []metadata.IndexedEndpoint{{
+		Endpoint: metadata.Endpoint{Binding: identity.BindingPOST, Location: c.cfg.ACS}, IsDefault: identity.On,
+	}}
+	if c.cfg.Artifact {
+		acs = append(acs, metadata.IndexedEndpoint{Endpoint: metadata.Endpoint{Binding: identity.BindingArtifact, Location: c.cfg.ACS}, Index: 1})
+	}
+	var contacts []metadata.Contact
+	if c.cfg.ContactEmail != "" {
+		contacts = []metadata.Contact{{Type: "technical", Emails: []string{c.cfg.ContactEmail}}}
+	}
 	doc, err := metadata.WriteSP(metadata.SPConfig{
 		EntityID: c.cfg.EntityID,
-		ACS: []metadata.IndexedEndpoint{{
-			Endpoint: metadata.Endpoint{Binding: identity.BindingPOST, Location: c.cfg.ACS}, IsDefault: identity.On,
-		}},
+		ACS:      acs, Contacts: contacts,
 		Signing: c.cfg.Keys.Published(certs.Signing), Encryption: c.cfg.Keys.Published(certs.Encryption),
 		SLO:                 logout,
 		NameIDFormats:       c.nameIDFormats(),

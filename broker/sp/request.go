@@ -94,7 +94,7 @@ func (c *Connector) authnRequest(p pending, req identity.AuthnRequest, signed bo
 	w := xmlsec.NewWriter()
 	w.Open("samlp:AuthnRequest",
 		"ID", p.ID, "Version", "2.0", "IssueInstant", xmlsec.FormatTime(p.Issued),
-		"Destination", c.destination.Location, "AssertionConsumerServiceURL", c.cfg.ACS, "ProtocolBinding", identity.BindingPOST,
+		"Destination", c.destination.Location, "AssertionConsumerServiceURL", c.cfg.ACS, "ProtocolBinding", c.answersBy(),
 		"ForceAuthn", trueOrAbsent(req.ForceAuthn), "IsPassive", trueOrAbsent(req.IsPassive))
 	w.Element("saml:Issuer", string(c.cfg.EntityID))
 	if signed {
@@ -117,6 +117,14 @@ func (c *Connector) authnRequest(p pending, req identity.AuthnRequest, signed bo
 		return w.Sign(c.cfg.Keys.Signing())
 	}
 	return w.Bytes()
+}
+
+// answersBy is the binding that answers are asked for by.
+func (c *Connector) answersBy() string {
+	if c.cfg.Artifact {
+		return identity.BindingArtifact
+	}
+	return identity.BindingPOST
 }
 
 // writeScoping passes on what the relying party said about scope, the ProxyCount

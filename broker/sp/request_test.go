@@ -167,7 +167,7 @@ func TestMetadata(t *testing.T) {
 	t.Parallel()
 	k := testKeys(t)
 	cfg := config(t, idpID, k.idp.signer.Public())
-	cfg.SignRequests, cfg.RequireSignedAssertion = identity.On, true
+	cfg.SignRequests, cfg.RequireSignedAssertion, cfg.ContactEmail = identity.On, true, "sso@example.test"
 	doc, err := connect(t, cfg).Metadata()
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func TestMetadata(t *testing.T) {
 	peer.ValidateXSD(t, doc)
 	peer.VerifyXMLSec1(t, doc, k.spSigning.certPEM)
 	for _, want := range []string{
-		`entityID="` + ourID + `"`, `Location="` + ourACS + `"`, `AuthnRequestsSigned="true"`, `WantAssertionsSigned="true"`, string(identity.FormatPersistent),
+		`entityID="` + ourID + `"`, `Location="` + ourACS + `"`, `AuthnRequestsSigned="true"`, `WantAssertionsSigned="true"`, "mailto:sso@example.test", string(identity.FormatPersistent),
 	} {
 		if !strings.Contains(string(doc), want) {
 			t.Errorf("no %s in %s", want, doc)

@@ -22,24 +22,24 @@ func (c *Connector) Finish(ctx context.Context, state []byte, in binding.Receive
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	doc, err := decode(in)
+	got, err := c.receive(ctx, in)
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	response, signed, err := c.response(doc)
+	response, signed, err := c.response(got)
 	if err != nil {
 		return identity.Assertion{}, err
 	}
 	if !signed && !c.cfg.AllowUnsignedResponse {
 		return identity.Assertion{}, c.unsigned(false)
 	}
-	if err := c.checkResponse(response, signed, p); err != nil {
+	if err := c.checkResponse(response, signed && !got.artifact, p); err != nil {
 		return identity.Assertion{}, err
 	}
 	if err := checkStatus(response); err != nil {
 		return identity.Assertion{}, err
 	}
-	assertion, came, err := c.assertion(doc, response, signed)
+	assertion, came, err := c.assertion(got, response, signed)
 	if err != nil {
 		return identity.Assertion{}, err
 	}
@@ -47,8 +47,28 @@ func (c *Connector) Finish(ctx context.Context, state []byte, in binding.Receive
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	out.Remarks = append(out.Remarks, weaknesses(response.Child(xmlsec.NSAssertion, "EncryptedAssertion"), doc.Root(), came)...)
+	out.Remarks = append(out.Remarks, weaknesses(response.Child(xmlsec.NSAssertion, "EncryptedAssertion"), got.root, came)...)
 	return out, nil
+}
+
+// answer is a Response as it came.
+type answer struct {
+	doc      *xmlsec.Document
+	root     *xmlsec.Element // the Response in doc
+	around   *xmlsec.Element // the Response as the signature of the message around it covers it; nil: there is none
+	artifact bool            // it was fetched, and did not come by the browser
+}
+
+// receive returns what the browser brought, or what that stands for.
+func (c *Connector) receive(ctx context.Context, in binding.Received) (answer, error) {
+	if carriesArtifact(in) {
+		return c.fetch(ctx, in)
+	}
+	doc, err := decode(in)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{doc: doc, root: doc.Root()}, nil
 }
 
 // question reads the state that Begin returned. State of another IdP's request
@@ -104,11 +124,11 @@ func malformed(seen, expected string) *identity.Error {
 	return upstream("up.format", identity.KindInvalid, "The answer of the identity provider cannot be understood.", seen, expected)
 }
 
-// response returns the Response to read and whether its own signature protects
-// it. Without one it is the unverified root: good enough to refuse by, and the
-// assertion then needs a signature.
-func (c *Connector) response(doc *xmlsec.Document) (response *xmlsec.Element, signed bool, err error) {
-	root := doc.Root()
+// response returns the Response to read and whether a signature protects it: its
+// own, or that of the message around it. Without one it is as it came: good enough
+// to refuse by, and the assertion then needs a signature.
+func (c *Connector) response(got answer) (response *xmlsec.Element, signed bool, err error) {
+	root := got.root
 	if !root.Is(xmlsec.NSProtocol, "Response") {
 		return nil, false, malformed(root.Local, "Response")
 	}
@@ -121,10 +141,13 @@ func (c *Connector) response(doc *xmlsec.Document) (response *xmlsec.Element, si
 	if n := countAssertions(root); n > 1 {
 		return nil, false, severalAssertions(n)
 	}
-	if !doc.HasSignature(root) {
+	if !got.doc.HasSignature(root) {
+		if got.around != nil {
+			return got.around, true, nil
+		}
 		return root, false, nil
 	}
-	verified, err := doc.Verify(root, c.trust)
+	verified, err := got.doc.Verify(root, c.trust)
 	if err != nil {
 		return nil, false, badSignature(err)
 	}
@@ -157,7 +180,8 @@ func badSignature(cause error) *identity.Error {
 }
 
 // checkResponse checks what the Response itself says of its origin and goal
-// (SAML Profiles 4.1.4.3, SAML Bindings 3.5.5.2).
+// (SAML Profiles 4.1.4.3, SAML Bindings 3.5.5.2). A signed one that came by POST has
+// to name both.
 func (c *Connector) checkResponse(r *xmlsec.Element, signed bool, p pending) error {
 	if v := r.Attr("Version"); v != "2.0" {
 		return malformed("Version "+v, "Version 2.0")
@@ -215,8 +239,8 @@ func checkInResponseTo(e *xmlsec.Element, p pending) error {
 // it (SAML Profiles 4.1.4.5). One that carries a signature of its own has to
 // carry a valid one either way. It is returned as it came, too, which tells by
 // what it was signed and nothing else.
-func (c *Connector) assertion(doc *xmlsec.Document, response *xmlsec.Element, signed bool) (proven, came *xmlsec.Element, err error) {
-	holder, a := doc, doc.Root().Child(xmlsec.NSAssertion, "Assertion")
+func (c *Connector) assertion(got answer, response *xmlsec.Element, signed bool) (proven, came *xmlsec.Element, err error) {
+	holder, a := got.doc, got.root.Child(xmlsec.NSAssertion, "Assertion")
 	within := response.Child(xmlsec.NSAssertion, "Assertion")
 	if enc := response.Child(xmlsec.NSAssertion, "EncryptedAssertion"); enc != nil {
 		if holder, err = c.decrypt(enc, signed); err != nil {

@@ -12,6 +12,9 @@ import (
 // afresh, and believes that answer. A refusal of the IdP is none, so that an IdP
 // that refuses what it is asked is not asked for ever.
 func (c *Connector) Unsolicited(in binding.Received) (bool, error) {
+	if carriesArtifact(in) { // which was not asked for, and is not fetched
+		return false, nil
+	}
 	doc, err := decode(in)
 	if err != nil {
 		return false, err

@@ -207,7 +207,7 @@ func (a answer) signed(t testing.TB, doc, slot string) string {
 	signature := strings.NewReplacer("{METHOD}", a.signer.signatureMethod, "{REFERENCE}", id[1]).Replace(signatureXML)
 	return xmlsec1(t, strings.Replace(doc, slot, signature, 1), []file{{"key.pem", a.signer.keyPEM}},
 		"--sign", "--privkey-pem", "key.pem",
-		"--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:assertion:Assertion", "--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:protocol:Response",
+		"--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:assertion:Assertion", "--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:protocol:Response", "--id-attr:ID", "urn:oasis:names:tc:SAML:2.0:protocol:ArtifactResponse",
 		"--node-xpath", "/*/*[local-name()='Signature']", "--output", "out.xml", "in.xml")
 }
 

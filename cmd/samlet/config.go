@@ -224,6 +224,7 @@ type ConnectionConfig struct {
 	SignRequests *bool          `yaml:"sign_requests"`
 	Map          []MapConfig    `yaml:"map"`
 	Link         LinkConfig     `yaml:"link"`
+	Artifact     bool           `yaml:"artifact"`
 	IDPInitiated stringList     `yaml:"idp_initiated"` // ids of service providers
 	Scopes       ScopesConfig   `yaml:"scopes"`
 	AuthnContext TrustConfig    `yaml:"authn_context"`

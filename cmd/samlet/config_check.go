@@ -185,6 +185,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 		}
 		d.oneOf(at+".preset", c.Preset, "", "generic", "auth0", "google")
 		d.checkLinkBy(at, c)
+		d.checkArtifact(at, c)
 		d.checkScopes(at+".scopes", c.Scopes)
 		d.oneOf(at+".link.existing", c.Link.Existing, "", "never", "ask", "verified_email")
 		if c.Link.Existing == "verified_email" && len(c.EmailDomains) == 0 && c.Organization == "" {

@@ -124,47 +124,62 @@ func connectionShowCommand() *cobra.Command {
 }
 
 func connectionTestCommand() *cobra.Command {
-	return &cobra.Command{
+	var in trialInput
+	cmd := &cobra.Command{
 		Use:   "test ID",
-		Short: "Check a connection's metadata or directory, and say where to try it in a browser",
+		Short: "Check a connection's metadata or directory; with --claims or --response, show whom they would become, without keeping anything",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			snap, err := refreshSnapshot(cmd.Context(), configPath(cmd))
-			if err != nil {
-				return err
+			if in.given() {
+				return tryConnection(cmd, args[0], in)
 			}
-			r, err := findConnection(snap, args[0])
-			if err != nil {
-				return err
-			}
-			if r.Type == "saml" && r.EntityID == "" {
-				return &identity.Error{Kind: identity.KindUnavailable, Code: "cfg.metadata", Who: identity.WhoPartner, Msg: joinLines(append(r.Findings, snap.warningsOf(r.ID)...))}
-			}
-			if c := snap.connection(r.ID); c != nil && c.directory != nil {
-				d, err := ldap.New(*c.directory)
-				if err != nil {
-					return err
-				}
-				if err := d.Check(); err != nil {
-					return err
-				}
-			}
-			if wantsJSON(cmd) {
-				if err := printJSON(cmd.OutOrStdout(), r); err != nil {
-					return err
-				}
-			} else {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s can be asked: %s\nTry it:  %s%s\n", r.ID, orLocal(r.EntityID), snap.Config.Server.BaseURL, pathTest)
-			}
-			if r.Disabled {
-				return warnings{r.ID + " is disabled"}
-			}
-			if findings := append(r.Findings, snap.warningsOf(r.ID)...); len(findings) > 0 {
-				return warnings{joinLines(findings)}
-			}
-			return nil
+			return checkConnection(cmd, args[0])
 		},
 	}
+	cmd.Flags().StringVar(&in.Claims, "claims", "", "what the upstream says of somebody, as JSON or lines NAME: VALUE: a `file`, or - for what comes by pipe")
+	cmd.Flags().StringVar(&in.Response, "response", "", "or a SAML Response that was captured: a `file`, or -")
+	cmd.Flags().StringVar(&in.Subject, "subject", "", "with --claims: the `NameID` or sub that the person has there, where the claims do not say")
+	cmd.Flags().StringVar(&in.At, "at", "", "with --response: judge by this `time`; left out, when a capture says it was sent, else now")
+	return cmd
+}
+
+// checkConnection says whether the upstream can be asked.
+func checkConnection(cmd *cobra.Command, id string) error {
+	snap, err := refreshSnapshot(cmd.Context(), configPath(cmd))
+	if err != nil {
+		return err
+	}
+	r, err := findConnection(snap, id)
+	if err != nil {
+		return err
+	}
+	if r.Type == "saml" && r.EntityID == "" {
+		return &identity.Error{Kind: identity.KindUnavailable, Code: "cfg.metadata", Who: identity.WhoPartner, Msg: joinLines(append(r.Findings, snap.warningsOf(r.ID)...))}
+	}
+	if c := snap.connection(r.ID); c != nil && c.directory != nil {
+		d, err := ldap.New(*c.directory)
+		if err != nil {
+			return err
+		}
+		if err := d.Check(); err != nil {
+			return err
+		}
+	}
+	if wantsJSON(cmd) {
+		if err := printJSON(cmd.OutOrStdout(), r); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s can be asked: %s\nTry it:  %s%s\nWhom somebody would become:  samlet connection test %s --claims FILE, or --response FILE of a captured Response\n",
+			r.ID, orLocal(r.EntityID), snap.Config.Server.BaseURL, pathTest, r.ID)
+	}
+	if r.Disabled {
+		return warnings{r.ID + " is disabled"}
+	}
+	if findings := append(r.Findings, snap.warningsOf(r.ID)...); len(findings) > 0 {
+		return warnings{joinLines(findings)}
+	}
+	return nil
 }
 
 func orLocal(entityID string) string {

@@ -12,14 +12,17 @@ import (
 	"github.com/samlet-id/samlet/identity"
 )
 
-// contract is one promise about what leaves samlet: this person at this service
-// provider gets exactly this. A file holds a list of them.
+// contract is one promise: about what leaves samlet, that this person at this
+// service provider gets exactly this; or about what comes in (Claims), that whoever
+// a connection says this of gets exactly this record. A file holds a list of them.
 type contract struct {
 	Name       string           `yaml:"name"`
 	User       string           `yaml:"user"`       // somebody in the store
 	Attributes []contractValue  `yaml:"attributes"` // or a person that is made up
 	SP         string           `yaml:"sp"`
 	Connection string           `yaml:"connection"` // how the person comes in
+	Claims     *[]contractValue `yaml:"claims"`     // what the connection says of them, by its own names
+	Subject    string           `yaml:"subject"`    // beside claims: whom the connection says it of
 	Expect     contractExpected `yaml:"expect"`
 
 	file string
@@ -39,6 +42,7 @@ type contractExpected struct {
 	Denied     string               `yaml:"denied"` // error code
 	NameID     *contractName        `yaml:"name_id"`
 	Attributes *[]contractAttribute `yaml:"attributes"`
+	Record     *[]contractAttribute `yaml:"record"`  // what the connection brings, by our names
 	Consent    *bool                `yaml:"consent"` // the person is asked first
 }
 
@@ -122,6 +126,13 @@ func parseContracts(file string, raw []byte, snap *snapshot) ([]contract, *decod
 }
 
 func (d *decoder) checkContract(at string, c *contract, snap *snapshot) {
+	if c.Claims != nil {
+		d.checkMappingContract(at, c, snap)
+		return
+	}
+	if c.Expect.Record != nil || c.Subject != "" {
+		d.faultAt(at, "expect.record and subject are about claims, and there are none")
+	}
 	var names []string
 	for _, a := range snap.Catalogue.All() {
 		names = append(names, string(a.Name))

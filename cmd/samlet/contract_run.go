@@ -44,6 +44,9 @@ func (c contract) run(ctx context.Context, snap *snapshot, people func() (store.
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close(ctx)) }()
+	if c.Claims != nil {
+		return c.runMapping(ctx, s)
+	}
 	who, err := c.person(ctx, s, people)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -73,4 +74,23 @@ func TestPeerUpstreamInitiated(t *testing.T) {
 	ada := peer.Ada()
 	b.Walk(tile, ada.SignIn())
 	wantAttributes(t, peer.ReadLogin(t, b.Get(sp.WhoURL)), upstreamWant(ada))
+}
+
+// A partner that answers by artifact: samlet fetches the Response from it.
+func TestPeerUpstreamByArtifact(t *testing.T) {
+	partner := peer.SimpleSAMLphp(t, peer.IdPOptions{Artifacts: true})
+	s := serveSamlet(t, func(config string) string {
+		connection := strings.Replace(partnerConnection, "METADATA", partner.EntityID, 1) + "    artifact: true\n"
+		return strings.Replace(config, "connections:\n", connection, 1)
+	})
+	ours := peer.NewBrowser(t).Get(s.base + "/saml/sp/partner/metadata").Body
+	byPOST := regexp.MustCompile(`<md:AssertionConsumerService [^>]*HTTP-POST"[^>]*>(</md:AssertionConsumerService>)?`)
+	byArtifact := byPOST.ReplaceAll(ours, nil)
+	if len(byArtifact) == len(ours) {
+		t.Fatalf("no AssertionConsumerService by POST in\n%s", ours)
+	}
+	partner.Trust(byArtifact) // it can answer in no other way
+	sp := s.addSP(t, kindNamed(t, "gosaml2"), peer.SPOptions{})
+	ada := peer.Ada()
+	wantAttributes(t, s.signInAtPartner(t, sp, ada), upstreamWant(ada))
 }

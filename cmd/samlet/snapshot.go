@@ -277,6 +277,10 @@ func (s *snapshot) loadConnections(src *sources) {
 				continue
 			}
 			seen[conn.Metadata.EntityID] = c.ID
+			if c.Artifact && !resolves(conn.Metadata.IDP) {
+				conn.config.Artifact = false
+				src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].artifact: the metadata of %s has no ArtifactResolutionService by SOAP; it is asked to answer by HTTP-POST", i, c.ID))
+			}
 		}
 		if c.Type == "ldap" {
 			conn.Issuer = identity.EntityID("ldap:" + c.ID)

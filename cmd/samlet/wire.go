@@ -64,6 +64,7 @@ type house struct {
 	now        func() time.Time
 	idp        *idp.Provider
 	login      *login.Authenticator
+	broker     *broker.Broker
 	connectors map[identity.ConnectionID]*sp.Connector
 	handler    http.Handler
 	requests   sync.WaitGroup // under way
@@ -85,6 +86,7 @@ func build(snap *snapshot, sh *shared) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.broker = upstream
 	parties := newDirectory(snap.Parties)
 	if h.login, err = h.buildLogin(sh, site, upstream, parties); err != nil {
 		return nil, err
@@ -154,6 +156,8 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 			Refused:                refusedAlgorithms(cfg),
 			AllowSHA1:              c.allowsSHA1(),
 			AllowCBC:               slices.Contains(c.config.Require.WeakAlgorithms, "aes-cbc"),
+			ContactEmail:           cfg.IDP.Metadata.ContactEmail,
+			Artifact:               c.config.Artifact,
 			Scopes:                 c.config.Scopes.rule(),
 			SubjectAttribute:       c.LinkBy,
 			DisplayName:            cfg.IDP.DisplayName,
@@ -170,6 +174,10 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 	return broker.New(broker.Config{
 		Store: sh.store, EntityID: identity.EntityID(cfg.IDP.EntityID), Catalogue: h.snapshot.Catalogue,
 		Connections: upstreams, Organizations: h.snapshot.Tenants, Now: sh.now, Rand: sh.rand, RequestID: web.RequestID, Log: sh.log,
+		// Each knows the other: by the time that anybody comes in, both are there.
+		End: func(ctx context.Context, tx *store.Tx, id identity.SessionID, why string) (func(context.Context), error) {
+			return h.login.EndWithin(ctx, tx, id, why)
+		},
 	})
 }
 
@@ -312,6 +320,7 @@ func (h *house) home(site *web.Web) func(http.ResponseWriter, *http.Request) err
 	page := templates.Home{EntityID: cfg.IDP.EntityID, Links: []templates.Link{
 		{Label: "Set up an application", URL: pathVendor, Text: "Names, addresses and certificates to enter there."},
 		{Label: "IdP metadata", URL: "/saml/metadata", Text: "The same for machines."},
+		{Label: "How you sign in", URL: "/account", Text: "The ways in which you sign in, to see, to add to and to undo."},
 		{Label: "What you allowed", URL: "/consents", Text: "What applications may learn of you, to see and to withdraw."},
 		{Label: "Sign out", URL: "/logout", Text: "End your session here."},
 	}}

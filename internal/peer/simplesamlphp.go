@@ -47,6 +47,7 @@ type IdPOptions struct {
 	UnsignedAssertion  bool
 	EncryptAssertions  bool // to SPs that publish a key, with AES-256-GCM
 	WantRequestsSigned bool
+	Artifacts          bool // answers by artifact to SPs that ask for it
 }
 
 // IdP is a running identity provider.
@@ -85,6 +86,7 @@ func SimpleSAMLphp(t testing.TB, o IdPOptions) *IdP {
 			"base": "http://" + addr, "nameIDFormats": o.NameIDFormats,
 			"signResponse": !o.UnsignedResponse, "signAssertion": !o.UnsignedAssertion,
 			"encrypt": o.EncryptAssertions, "wantRequestsSigned": o.WantRequestsSigned,
+			"artifacts": o.Artifacts, "store": map[bool]string{false: "phpsession", true: "sql"}[o.Artifacts],
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -33,7 +33,7 @@ func Long() string { return strings.Repeat("0123456789", 200) }
 // Samples returns every page empty, at its usual and at its worst. The empty
 // AutoPost and Forward have a URL, without which they are refused.
 func Samples() []Sample {
-	all := usual()
+	all := append(usual(), usualAccounts()...)
 	all = append(all, empty()...)
 	return append(all, worst()...)
 }
@@ -56,7 +56,7 @@ func usual() []Sample {
 			Items: []templates.ConsentItem{{Label: "E-mail", Values: []string{"ada@example.test"}, Required: true}, {Label: "Groups", Values: []string{"acme-staff", "acme-admins"}}},
 		}},
 		{Name: "consents", Page: templates.Consents{
-			Action: "/consents", Proof: "p0", SignedIn: true, Account: "ada@example.test", Done: "Wiki", Back: "/logout",
+			Action: "/consents", Proof: "p0", SignedIn: true, Account: "ada@example.test", Done: "Wiki", Ways: "/account", Back: "/logout",
 			Given: []templates.ConsentGiven{{ID: "acme-app", Name: "Acme App", Labels: []string{"E-mail", "Groups"}, At: time.Date(2026, 11, 23, 18, 30, 0, 0, time.UTC)}},
 		}},
 		{Name: "join", Page: templates.Join{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Connection: "Lake University", Account: "ada@example.test", Create: true, Cancellable: true}},
@@ -98,6 +98,7 @@ func empty() []Sample {
 		{Name: "consent-empty", Page: templates.Consent{}},
 		{Name: "consents-empty", Page: templates.Consents{SignedIn: true}},
 		{Name: "consents-nobody", Page: templates.Consents{}},
+		{Name: "account-empty", Page: templates.Account{SignedIn: true}},
 		{Name: "join-empty", Page: templates.Join{}},
 		{Name: "autopost-empty", Page: templates.AutoPost{URL: "https://app.acme.test/"}},
 		{Name: "forward-empty", Page: templates.Forward{URL: "https://idp.acme.test/"}},
@@ -182,6 +183,7 @@ func Filled(s string) []Sample {
 		{Name: "signin", Page: templates.SignIn{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Problem: s, Connections: connections, Browse: "javascript:alert(1)//" + s, Cancellable: true}},
 		{Name: "password", Page: templates.Password{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Problem: s, NotYou: "javascript:alert(1)//" + s, Cancellable: true}},
 		{Name: "choose", Page: templates.Choose{Action: "/login?" + s, Ticket: s, RelyingParty: s, Problem: s, Connections: connections, Search: &templates.Search{Query: s, Found: 9}, Back: "javascript:alert(1)//" + s, Cancellable: true}},
+		{Name: "account", Page: filledAccount(s)},
 		{Name: "join", Page: templates.Join{Action: "/login?" + s, Ticket: s, RelyingParty: s, Connection: s, Account: s, Exists: true, Create: true, Cancellable: true}},
 		{Name: "password-proving", Page: templates.Password{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Proving: &templates.Proving{Connection: s, Back: "javascript:alert(1)//" + s}, Cancellable: true}},
 		{Name: "consent", Page: templates.Consent{
@@ -189,7 +191,7 @@ func Filled(s string) []Sample {
 			Items: []templates.ConsentItem{{Label: s, Values: []string{s, s}, Required: true}, {Label: s, Values: []string{s}}},
 		}},
 		{Name: "consents", Page: templates.Consents{
-			Action: "/consents?" + s, Proof: s, SignedIn: true, Account: s, Done: s, Back: "javascript:alert(1)//" + s,
+			Action: "/consents?" + s, Proof: s, SignedIn: true, Account: s, Done: s, Ways: "javascript:alert(1)//" + s, Back: "javascript:alert(1)//" + s,
 			Given: []templates.ConsentGiven{{ID: s, Name: s, Labels: []string{s, s}, At: time.Unix(0, 0).UTC()}, {ID: s, Name: s}},
 		}},
 		{Name: "autopost", Page: templates.AutoPost{URL: "https://app.acme.test/?q=" + s, To: s, Form: url.Values{"SAMLResponse": {s, s}, "RelayState": {s}, s: {s}}}},

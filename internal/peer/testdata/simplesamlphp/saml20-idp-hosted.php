@@ -13,6 +13,7 @@ $metadata['__DYNAMIC:1__'] = [
         'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect',
         'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST',
     ],
+    'saml20.sendartifact' => $own['artifacts'],
     'sign.logout' => true,
     'validate.logout' => true,
     'signature.algorithm' => 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
