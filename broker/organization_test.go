@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -198,4 +199,39 @@ func TestNewRefusesOrganizations(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAttackJoinAcrossTenants holds that not even the proof of an account joins
+// somebody of one organization to a record of another.
+func TestAttackJoinAcrossTenants(t *testing.T) {
+	t.Parallel()
+	for org, want := range map[identity.OrganizationID]identity.Code{"acme": "link.organization", "beta": "", "": ""} {
+		t.Run("a record of "+string(org), func(t *testing.T) {
+			t.Parallel()
+			s := openStore(t)
+			b := twoTenants(t, s, func(cfg *broker.Config) { cfg.Connections[1].Existing = identity.ExistingAsk })
+			_, err := signIn(t, b, "beta", upstreamOf(betaIssuer, "s1"))
+			n, asked := errors.AsType[*identity.Newcomer](err)
+			if !asked {
+				t.Fatalf("got %v, want somebody who is asked", err)
+			}
+			update(t, s, func(tx *store.Tx) error {
+				return tx.Records.Create(t.Context(), identity.Record{ID: victim, Organization: org, Created: noon, Updated: noon})
+			})
+			err = s.Update(t.Context(), func(tx *store.Tx) error { return b.Join(t.Context(), tx, *n, victim, identity.LocalConnection) })
+			if (err != nil) != (want != "") || err != nil && identity.CodeOf(err) != want {
+				t.Errorf("got %v, want code %q", err, want)
+			}
+			if linked := len(waysOf(t, s, victim).Links) > 0; linked != (want == "") {
+				t.Errorf("linked: %t", linked)
+			}
+		})
+	}
+}
+
+// upstreamOf is the assertion of an issuer about somebody without a mail address.
+func upstreamOf(issuer identity.EntityID, subject string) identity.Assertion {
+	a := saysMail(issuer, subject, "")
+	delete(a.Attributes, "email")
+	return a
 }
