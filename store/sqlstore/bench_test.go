@@ -115,7 +115,7 @@ func BenchmarkMail(b *testing.B) {
 			for b.Loop() {
 				i = (i + 7919) % n
 				err := s.View(ctx, func(tx *store.Tx) error {
-					found, err := tx.Records.ByMail(ctx, fmt.Sprint(identity.Mail, " ", i))
+					found, err := tx.Records.ByMail(ctx, fmt.Sprint(identity.Mail, "-", i))
 					if len(found) != 1 {
 						return errors.Join(err, fmt.Errorf("got %d records, want 1", len(found)))
 					}
@@ -138,7 +138,7 @@ func fill(b *testing.B, s *sqlstore.Store, n int) {
 			for j := i; j < min(i+1000, n); j++ {
 				r := identity.Record{ID: identity.RecordID(fmt.Sprint("r", j)), Logins: []string{fmt.Sprint("login ", j)}}
 				for _, name := range []identity.Name{identity.Mail, identity.DisplayName, identity.Groups} {
-					r.Values = append(r.Values, identity.Value{Name: name, Value: fmt.Sprint(name, " ", j), Source: "partner"})
+					r.Values = append(r.Values, identity.Value{Name: name, Value: fmt.Sprint(name, "-", j), Source: "partner"})
 				}
 				if err := tx.Records.Create(ctx, r); err != nil {
 					return err
