@@ -165,6 +165,10 @@ func (s *stage) try(ctx context.Context, db store.Store, id identity.ConnectionI
 		}
 	}
 	told, err := s.broker.Accept(ctx, id, said)
+	if _, asked := errors.AsType[*identity.Newcomer](err); asked {
+		t.Outcome = "asked"
+		return t, nil
+	}
 	if err != nil {
 		return t.refuse(err)
 	}

@@ -57,6 +57,8 @@ func (t trial) sentence() string {
 		return "They would be new: a record would be made, and linked to them."
 	case "known":
 		return "They are known: record " + t.Record + "."
+	case "asked":
+		return "They would be new, and asked first whether they have an account already."
 	case "linked":
 		return "They would be linked, by the mail address, to the record " + t.Record + "."
 	}
