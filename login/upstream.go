@@ -14,10 +14,12 @@ import (
 )
 
 // paramParked names the parked message on the GET that a POST was answered with,
-// and paramRelayState what a SAML peer sends back unchanged (SAML Bindings 3.4.3).
+// paramRelayState what a SAML peer sends back unchanged (SAML Bindings 3.4.3), and
+// paramState what an OpenID Provider does.
 const (
 	paramParked     = "parked"
 	paramRelayState = "RelayState"
+	paramState      = "state"
 )
 
 // leave sends the browser to the transaction's connection. What the connector
@@ -57,32 +59,49 @@ func (a *Authenticator) Return(w http.ResponseWriter, r *http.Request, id identi
 	if err != nil {
 		return fmt.Errorf("receiving from connection %q: %w", id, err)
 	}
-	if in.Method != http.MethodPost {
-		return errUnsolicited()
-	}
 	return a.park(w, r, id, in)
+}
+
+// ticketOf returns the ticket that a message brings back unchanged: as RelayState
+// in a SAML form, as state in the query or form of an OAuth answer (RFC 6749
+// section 4.1.2). SAML answers do not come by GET.
+func ticketOf(in binding.Received) (string, bool) {
+	form, name := in.Form, paramRelayState
+	if in.Method == http.MethodGet {
+		var err error
+		if form, err = url.ParseQuery(in.RawQuery); err != nil {
+			return "", false
+		}
+	}
+	if in.Method == http.MethodGet || !form.Has(paramRelayState) {
+		name = paramState
+	}
+	if len(form[name]) != 1 || form.Get(name) == "" {
+		return "", false
+	}
+	return form.Get(name), true
 }
 
 // park keeps in, if it names a login that waits for this connection. There is
 // one place per login, so that nobody fills the store; a second message
 // replaces the first.
 func (a *Authenticator) park(w http.ResponseWriter, r *http.Request, id identity.ConnectionID, in binding.Received) error {
-	relay := in.Form[paramRelayState]
-	if len(relay) != 1 || relay[0] == "" {
+	relay, ok := ticketOf(in)
+	if !ok {
 		return errUnsolicited()
 	}
-	payload, err := json.Marshal(parked{Connection: id, Ticket: relay[0], Message: in})
+	payload, err := json.Marshal(parked{Connection: id, Ticket: relay, Message: in})
 	if err != nil {
 		return fmt.Errorf("encoding the parked message: %w", err)
 	}
-	place := hashed("parked\x00" + relay[0])
+	place := hashed("parked\x00" + relay)
 	ctx, now := r.Context(), a.now()
 	err = a.cfg.Store.Update(ctx, func(tx *store.Tx) error {
-		raw, err := tx.Tickets.Get(ctx, store.PurposeLogin, relay[0], now)
+		raw, err := tx.Tickets.Get(ctx, store.PurposeLogin, relay, now)
 		if err != nil {
 			return errStale("This sign-in was too long ago, or was not begun here.", err)
 		}
-		t, err := decodeTicket(relay[0], raw)
+		t, err := decodeTicket(relay, raw)
 		if err != nil {
 			return err
 		}

@@ -211,7 +211,7 @@ type SPSessionConfig struct {
 // ConnectionConfig is one upstream identity source.
 type ConnectionConfig struct {
 	ID           string         `yaml:"id"`
-	Type         string         `yaml:"type"`   // local, saml
+	Type         string         `yaml:"type"`   // local, saml, oidc
 	Preset       string         `yaml:"preset"` // generic
 	Name         string         `yaml:"name"`
 	Disabled     bool           `yaml:"disabled"`
@@ -221,6 +221,13 @@ type ConnectionConfig struct {
 	SignRequests *bool          `yaml:"sign_requests"`
 	Map          []MapConfig    `yaml:"map"`
 	Link         LinkConfig     `yaml:"link"`
+
+	// Of type oidc alone.
+	Issuer                  string   `yaml:"issuer"`
+	ClientID                string   `yaml:"client_id"`
+	ClientSecret            string   `yaml:"client_secret"` // a reference
+	Scopes                  []string `yaml:"scopes"`
+	TokenEndpointAuthMethod string   `yaml:"token_endpoint_auth_method"`
 }
 
 // RequireConfig is what is demanded of an upstream, and what is not.

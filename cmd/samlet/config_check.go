@@ -47,6 +47,7 @@ func (d *decoder) checkConfig(c *Config) {
 	}
 	d.checkServiceProviders(c, names)
 	d.checkConnections(c.Connections, names)
+	d.checkOIDC(c)
 	for i, m := range c.Authentication.Methods {
 		d.oneOf(fmt.Sprintf("authentication.methods[%d].id", i), m.ID, "password")
 	}
@@ -176,7 +177,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 	for i, c := range conns {
 		at := fmt.Sprintf("connections[%d]", i)
 		d.checkID(at, c.ID, seen)
-		d.oneOf(at+".type", c.Type, "local", "saml")
+		d.oneOf(at+".type", c.Type, "local", "saml", "oidc")
 		switch {
 		case c.Type == "saml":
 			d.checkSource(at+".metadata", c.Metadata)

@@ -23,6 +23,8 @@ type connectionRow struct {
 	EmailDomains []string `json:"email_domains"`
 	EntityID     string   `json:"entity_id,omitempty"`
 	Certificates []string `json:"certificates,omitempty"` // subject and end of validity
+	Issuer       string   `json:"issuer,omitempty"`
+	RedirectURI  string   `json:"redirect_uri,omitempty"` // ours, for the partner
 	ACS          string   `json:"acs,omitempty"`          // ours, for the partner
 	SPMetadata   string   `json:"sp_metadata,omitempty"`  // ours, for the partner
 	Findings     []string `json:"findings,omitempty"`
@@ -40,6 +42,9 @@ func connectionRows(snap *snapshot) []connectionRow {
 			row.ACS = base + pathACS + row.ID
 			row.SPMetadata = base + pathSPMetadata + row.ID + "/metadata"
 			row.describe(snap.connection(c.ID))
+		}
+		if c.Type == "oidc" {
+			row.Issuer, row.RedirectURI = c.Issuer, base+pathCallback+row.ID
 		}
 		rows = append(rows, row)
 	}
@@ -68,7 +73,7 @@ func connectionListCommand() *cobra.Command {
 				return err
 			}
 			err = printList(cmd, connectionRows(snap), "ID TYPE NAME DOMAINS ENTITYID", func(r connectionRow) []string {
-				return []string{r.ID, r.Type, r.Name, strings.Join(r.EmailDomains, ","), r.EntityID}
+				return []string{r.ID, r.Type, r.Name, strings.Join(r.EmailDomains, ","), r.EntityID + r.Issuer}
 			})
 			if err == nil && len(snap.Warnings) > 0 {
 				return warnings{joinLines(snap.Warnings)}
@@ -108,6 +113,9 @@ func connectionShowCommand() *cobra.Command {
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "id            %s\ntype          %s\nname          %s\ndomains       %s\ndisabled      %t\n",
 				r.ID, r.Type, r.Name, strings.Join(r.EmailDomains, ", "), r.Disabled)
+			if r.Type == "oidc" {
+				fmt.Fprintf(cmd.OutOrStdout(), "issuer        %s\n\nFor the partner:\nredirect URI  %s\n", r.Issuer, r.RedirectURI)
+			}
 			if r.Type != "saml" {
 				return nil
 			}
@@ -140,7 +148,7 @@ func connectionTestCommand() *cobra.Command {
 					return err
 				}
 			} else {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s can be asked: %s\nTry it:  %s%s\n", r.ID, orLocal(r.EntityID), snap.Config.Server.BaseURL, pathTest)
+				fmt.Fprintf(cmd.OutOrStdout(), "%s can be asked: %s\nTry it:  %s%s\n", r.ID, orLocal(r.EntityID+r.Issuer), snap.Config.Server.BaseURL, pathTest)
 			}
 			if r.Disabled {
 				return warnings{r.ID + " is disabled"}

@@ -38,7 +38,8 @@ type party struct {
 // connection is one upstream of the snapshot.
 type connection struct {
 	identity.Connection
-	Metadata *metadata.Entity // nil for local
+	Metadata *metadata.Entity // nil but for saml
+	secret   identity.Secret  // of oidc
 	config   ConnectionConfig
 }
 
@@ -265,6 +266,9 @@ func (s *snapshot) loadConnections(src *sources) {
 				continue
 			}
 			seen[conn.Metadata.EntityID] = c.ID
+		}
+		if c.Type == "oidc" {
+			conn.secret = src.clientSecret(i, c)
 		}
 		s.Connections = append(s.Connections, conn)
 	}
