@@ -14,11 +14,13 @@ import (
 )
 
 // paramParked names the parked message on the GET that a POST was answered with,
-// and paramRelayState what a SAML peer sends back unchanged (SAML Bindings 3.4.3).
+// paramRelayState what a SAML peer sends back unchanged (SAML Bindings 3.4.3), and
+// paramState what an OAuth authorization server does.
 const (
 	paramParked     = "parked"
 	paramRelayState = "RelayState"
 	paramArtifact   = "SAMLart"
+	paramState      = "state"
 )
 
 // leave sends the browser to the transaction's connection. What the connector
@@ -68,21 +70,27 @@ func (a *Authenticator) Return(w http.ResponseWriter, r *http.Request, id identi
 // errNoLogin says that an answer names no login that is under way.
 var errNoLogin = errors.New("no login is under way")
 
-// ticketOf returns the ticket that a message brings back unchanged as RelayState: of
-// a form, or beside an artifact of the query (SAML Bindings 3.6.3.1), which is all
-// of SAML that comes by GET.
+// ticketOf returns the ticket that a message brings back unchanged: as RelayState in
+// a SAML form, or beside an artifact of the query (SAML Bindings 3.6.3.1), which is
+// all of SAML that comes by GET; as state in the query or form of an OAuth answer
+// (RFC 6749 section 4.1.2).
 func ticketOf(in binding.Received) (string, bool) {
-	form := in.Form
+	form, told := in.Form, paramRelayState
 	if in.Method == http.MethodGet {
 		var err error
-		if form, err = url.ParseQuery(in.RawQuery); err != nil || !form.Has(paramArtifact) {
+		if form, err = url.ParseQuery(in.RawQuery); err != nil {
 			return "", false
 		}
+		told = paramArtifact
 	}
-	if len(form[paramRelayState]) != 1 || form.Get(paramRelayState) == "" {
+	name := paramRelayState
+	if !form.Has(told) {
+		name = paramState
+	}
+	if len(form[name]) != 1 || form.Get(name) == "" {
 		return "", false
 	}
-	return form.Get(paramRelayState), true
+	return form.Get(name), true
 }
 
 // park keeps in, if it names a login that waits for this connection. There is

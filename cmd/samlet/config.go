@@ -213,7 +213,7 @@ type SPSessionConfig struct {
 // ConnectionConfig is one upstream identity source.
 type ConnectionConfig struct {
 	ID           string         `yaml:"id"`
-	Type         string         `yaml:"type"`   // local, saml, ldap
+	Type         string         `yaml:"type"`   // local, saml, oidc, ldap
 	Preset       string         `yaml:"preset"` // generic, auth0, google
 	Name         string         `yaml:"name"`
 	Disabled     bool           `yaml:"disabled"`
@@ -235,6 +235,13 @@ type ConnectionConfig struct {
 	Users        UsersConfig    `yaml:"users"`
 	Groups       GroupsConfig   `yaml:"groups"`
 	Timeout      Duration       `yaml:"timeout"`
+
+	// Of an OpenID Provider.
+	Issuer                  string     `yaml:"issuer"`
+	ClientID                string     `yaml:"client_id"`
+	ClientSecret            string     `yaml:"client_secret"` // reference
+	RequestScopes           stringList `yaml:"request_scopes"`
+	TokenEndpointAuthMethod string     `yaml:"token_endpoint_auth_method"`
 }
 
 // RequireConfig is what is demanded of an upstream, and what is not.

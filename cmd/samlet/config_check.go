@@ -48,6 +48,7 @@ func (d *decoder) checkConfig(c *Config) {
 	d.checkConnections(c.Connections, names)
 	d.checkOrganizations(c)
 	d.checkBounds(c)
+	d.checkOIDC(c)
 	for i, m := range c.Authentication.Methods {
 		d.oneOf(fmt.Sprintf("authentication.methods[%d].id", i), m.ID, "password")
 	}
@@ -174,7 +175,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 	for i, c := range conns {
 		at := fmt.Sprintf("connections[%d]", i)
 		d.checkID(at, c.ID, seen)
-		d.oneOf(at+".type", c.Type, "local", "saml", "ldap")
+		d.oneOf(at+".type", c.Type, "local", "saml", "oidc", "ldap")
 		switch {
 		case c.Type == "saml":
 			d.checkSource(at+".metadata", c.Metadata)

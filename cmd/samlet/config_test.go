@@ -56,6 +56,15 @@ func TestConfigFaults(t *testing.T) {
 		{"size", minimal + "authentication: {methods: [{id: password, argon2: {memory: 64MB}}]}\n", []string{`3:60: authentication.methods[0].argon2.memory: "64MB" is no size: write a number with KiB, MiB or GiB, such as 19MiB`}},
 		{"alias", minimal + "log: &l {level: info}\nstore: *l\n", []string{`4:8: store: aliases are not read here; write the value out`}},
 		{"two documents", minimal + "---\nlog: {}\n", []string{`3:1: : a second YAML document starts here; the file must hold exactly one`}},
+		{"OpenID Provider without its keys", minimal + "connections:\n  - {id: op, type: oidc, issuer: \"http://op.partner.test\", token_endpoint_auth_method: none}\n", []string{
+			`4:5: connections[0]: a connection of type oidc needs client_id and client_secret`,
+			`4:31: connections[0].issuer: want an https URL without query and fragment, got "http://op.partner.test"`,
+			`4:85: connections[0].token_endpoint_auth_method: want client_secret_basic or client_secret_post, got "none"`,
+		}},
+		{"one OpenID Provider twice", minimal + "connections:\n" + strings.Repeat("  - {id: op, type: oidc, issuer: \"https://op.partner.test\", client_id: a, client_secret: \"literal:b\"}\n", 2), []string{
+			`5:10: connections[1].id: the id "op" is taken by an earlier entry`,
+			`5:34: connections[1].issuer: https://op.partner.test is the issuer of another connection already`,
+		}},
 		{"http outside of loopback", strings.Replace(minimal, "https", "http", 1), []string{`1:20: server.base_url: http is for development on loopback alone; want https, got "http://login.example.test"`}},
 		{"base URL with a path", strings.Replace(minimal, ".test", ".test/x", 1), []string{`1:20: server.base_url: want an origin such as https://login.example.test, got "https://login.example.test/x"`}},
 		{"relative entityID", minimal + "idp: {entity_id: saml/metadata}\n", []string{`3:18: idp.entity_id: an entityID is an absolute URI of at most 256 characters, got "saml/metadata"`}},

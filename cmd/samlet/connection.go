@@ -27,6 +27,7 @@ type connectionRow struct {
 	Certificates []string `json:"certificates,omitempty"` // subject and end of validity
 	ACS          string   `json:"acs,omitempty"`          // ours, for the partner
 	SPMetadata   string   `json:"sp_metadata,omitempty"`  // ours, for the partner
+	RedirectURI  string   `json:"redirect_uri,omitempty"` // ours, for the partner
 	Findings     []string `json:"findings,omitempty"`
 	Disabled     bool     `json:"disabled"`
 }
@@ -45,6 +46,9 @@ func connectionRows(snap *snapshot) []connectionRow {
 			row.ACS = base + pathACS + row.ID
 			row.SPMetadata = base + pathSPMetadata + row.ID + "/metadata"
 			row.describe(snap.connection(c.ID))
+		}
+		if c.Type == "oidc" {
+			row.EntityID, row.RedirectURI = c.Issuer, base+pathCallback+row.ID
 		}
 		rows = append(rows, row)
 	}
@@ -113,6 +117,9 @@ func connectionShowCommand() *cobra.Command {
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "id            %s\ntype          %s\nname          %s\ndomains       %s\ndisabled      %t\n",
 				r.ID, r.Type, r.Name, strings.Join(r.EmailDomains, ", "), r.Disabled)
+			if r.Type == "oidc" {
+				fmt.Fprintf(cmd.OutOrStdout(), "issuer        %s\n\nFor the partner:\nredirect URI  %s\n", r.EntityID, r.RedirectURI)
+			}
 			if r.Type != "saml" {
 				return nil
 			}

@@ -42,7 +42,8 @@ type connection struct {
 	identity.Connection
 	Metadata  *metadata.Entity // nil for local
 	config    ConnectionConfig
-	directory *ldap.Config // of type ldap alone
+	directory *ldap.Config    // of type ldap alone
+	secret    identity.Secret // of type oidc
 }
 
 // allowsSHA1 reports whether SHA-1 is accepted of this upstream.
@@ -287,6 +288,10 @@ func (s *snapshot) loadConnections(src *sources) {
 			if conn.directory = src.directory(fmt.Sprintf("connections[%d]", i), c); conn.directory == nil {
 				continue
 			}
+		}
+		if c.Type == "oidc" {
+			conn.Issuer = identity.EntityID(c.Issuer)
+			conn.secret = src.clientSecret(i, c)
 		}
 		s.Connections = append(s.Connections, conn)
 	}

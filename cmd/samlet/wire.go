@@ -98,7 +98,7 @@ func build(snap *snapshot, sh *shared) (*house, error) {
 	mux := http.NewServeMux()
 	h.idp.Mount(mux)
 	h.login.Mount(mux)
-	crossSite := slices.Concat(h.idp.CrossSitePosts(), h.mountConnections(mux, site))
+	crossSite := slices.Concat(h.idp.CrossSitePosts(), h.mountConnections(mux, site), h.mountCallbacks(mux, site))
 	if *cfg.Server.TestPage {
 		test, err := h.buildTestPage(sh, site, parties)
 		if err != nil {
@@ -137,6 +137,13 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 	for _, c := range h.snapshot.Connections {
 		if c.directory != nil {
 			upstreams = append(upstreams, broker.Upstream{Connection: c.Connection})
+		}
+		if c.Type == "oidc" {
+			connector, err := h.relyingParty(c, sh)
+			if err != nil {
+				return nil, fmt.Errorf("connection %q: %w", c.ID, err)
+			}
+			upstreams = append(upstreams, broker.Upstream{Connection: c.Connection, Connector: connector})
 		}
 		if c.Metadata == nil {
 			continue

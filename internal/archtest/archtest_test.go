@@ -42,6 +42,7 @@ var plan = map[string][]string{
 
 	"idp":             {"identity", "store", "binding", "metadata", "certs", "internal/xmlsec", "internal/web", "templates"},
 	"broker/sp":       {"identity", "broker", "store", "binding", "metadata", "certs", "internal/xmlsec"},
+	"broker/rp":       {"identity", "broker", "store", "binding"},
 	"broker/ldap":     {"identity"},
 	"login/directory": {"identity", "login", "store", "templates"},
 	"login/password":  {"identity", "login", "store", "templates"},
@@ -54,7 +55,7 @@ var plan = map[string][]string{
 
 	"cmd/samlet": {
 		"identity", "store", "store/sqlstore", "certs", "binding", "metadata", "templates", "internal/web",
-		"idp", "broker", "broker/sp", "broker/ldap", "login", "login/directory", "login/password", "internal/expression",
+		"idp", "broker", "broker/sp", "broker/rp", "broker/ldap", "login", "login/directory", "login/password", "internal/expression",
 		"internal/explain", "internal/xmlsec",
 	},
 }
@@ -67,6 +68,8 @@ var owners = map[string][]string{
 	"encoding/xml":                        {"internal/xmlsec", "internal/peer"},
 	"github.com/crewjam/saml/xmlenc":      {"internal/xmlsec"},
 	"github.com/crewjam/saml":             {"idp", "broker/sp", "metadata", "internal/peer"},
+	"github.com/coreos/go-oidc/v3":        {"broker/rp"},
+	"golang.org/x/oauth2":                 {"broker/rp"},
 	"github.com/russellhaering/gosaml2":   {"internal/peer"},
 	"github.com/mattn/go-sqlite3":         {"store/sqlstore"},
 	"github.com/jackc/pgx/v5":             {"store/sqlstore"},
