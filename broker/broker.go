@@ -24,7 +24,8 @@ type Connector interface {
 	Issuer() identity.EntityID
 	// Begin returns the message that takes the browser upstream and the state
 	// that Finish needs to recognise the answer. The state is kept on our side;
-	// relayState goes with the message and comes back with the answer.
+	// relayState goes with the message and comes back with the answer. The classes
+	// of req.Context are the upstream's own, each good enough, best first.
 	Begin(ctx context.Context, req identity.AuthnRequest, relayState string) (binding.Message, []byte, error)
 	// Finish proves that in answers the question of state, and returns what the
 	// upstream said under the upstream's own attribute names. An answer is
@@ -253,6 +254,7 @@ func (b *Broker) Begin(ctx context.Context, id identity.ConnectionID, req identi
 	if err != nil {
 		return binding.Message{}, nil, err
 	}
+	req.Context = asks(u.Connection, req.Context)
 	msg, inner, err := u.Connector.Begin(ctx, req, relayState)
 	if err != nil {
 		return binding.Message{}, nil, fmt.Errorf("asking connection %q: %w", id, err)
@@ -315,6 +317,9 @@ func (b *Broker) accept(ctx context.Context, id identity.ConnectionID, said iden
 	b.warn(ctx, id, said.Remarks)
 	who, err := u.subject(said)
 	if err != nil {
+		return identity.Assertion{}, err
+	}
+	if err := required(u.Connection, said.Context); err != nil {
 		return identity.Assertion{}, err
 	}
 	said.Context = believe(said.Context, u.Trust)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,8 +33,9 @@ type voucher struct{ issuer identity.EntityID }
 
 func (v voucher) Issuer() identity.EntityID { return v.issuer }
 
-func (v voucher) Begin(_ context.Context, _ identity.AuthnRequest, relayState string) (binding.Message, []byte, error) {
-	return binding.Message{URL: string(v.issuer) + "/?RelayState=" + relayState}, []byte("asked " + v.issuer), nil
+func (v voucher) Begin(_ context.Context, req identity.AuthnRequest, relayState string) (binding.Message, []byte, error) {
+	asked := fmt.Sprint(req.Context.Comparison, req.Context.Classes)
+	return binding.Message{URL: string(v.issuer) + "/?RelayState=" + relayState, Form: url.Values{"asked": {asked}}}, []byte("asked " + v.issuer), nil
 }
 
 func (v voucher) Finish(_ context.Context, state []byte, in binding.Received) (identity.Assertion, error) {

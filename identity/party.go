@@ -1,6 +1,9 @@
 package identity
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // RelyingParty is one downstream application as the operator configured it. Its
 // endpoints and keys are in its metadata.
@@ -183,6 +186,22 @@ type Connection struct {
 	LinkBy       Name // attribute of the upstream whose value names the person; empty: the NameID or sub does
 	Disabled     bool
 	Trust        []ClassTrust // which of its context classes are believed; none, if empty
+	// AskDemanded has what a relying party demands asked of it, as Trust translates
+	// that; else it is asked for no class but those of Require.
+	AskDemanded bool
+	// Require are classes, as it says them: one of them is asked for at every
+	// sign-in, and no other is accepted.
+	Require []ClassRef
+}
+
+// Provides reports whether a sign-in by the connection may answer a demand: what
+// is believed of it is in its table, and of any other sign-in nothing is known but
+// that there was one.
+func (c Connection) Provides(demand RequestedContext) bool {
+	if demand.Satisfied(AuthnContext{Class: ClassUnspecified}) {
+		return true
+	}
+	return slices.ContainsFunc(c.Trust, func(t ClassTrust) bool { return demand.Satisfied(AuthnContext{Class: t.To}) })
 }
 
 // ClassTrust says what a context class in the mouth of an upstream is worth here.

@@ -178,10 +178,9 @@ func unmet(req identity.AuthnRequest, s identity.Session, now time.Time) *identi
 	return scoped(req, s)
 }
 
-// offer says which ways in a request leaves open: samlet's own, unless what it
-// proves cannot answer the request, and upstreams, of which nobody can know
-// beforehand what they prove. Where the relying party serves some organizations
-// alone, only theirs are left.
+// offer says which ways in a request leaves open: samlet's own and upstreams,
+// unless what they prove, or are believed, cannot answer the request. Where the
+// relying party serves some organizations alone, only theirs are left.
 func (a *Authenticator) offer(req identity.AuthnRequest) (local bool, upstreams []identity.Connection) {
 	served := a.served(req)
 	local = a.cfg.Local != nil && req.Context.Satisfied(provable(a.cfg.Local)) && req.Scoping.Lists(req.Issuer) &&
@@ -190,7 +189,7 @@ func (a *Authenticator) offer(req identity.AuthnRequest) (local bool, upstreams 
 		return local, nil
 	}
 	all := a.cfg.Upstream.Connections()
-	if !req.Scoping.Given() && req.Connection == "" && req.Except == "" && len(served) == 0 && (len(a.cfg.Remote) == 0 || len(req.Context.Classes) == 0) {
+	if !req.Scoping.Given() && req.Connection == "" && req.Except == "" && len(served) == 0 && len(req.Context.Classes) == 0 {
 		return local, all
 	}
 	for _, c := range all {
@@ -208,7 +207,7 @@ func (a *Authenticator) may(req identity.AuthnRequest, c identity.Connection) bo
 	if m, ok := a.cfg.Remote[c.ID]; ok {
 		return req.Scoping.Lists(req.Issuer) && req.Context.Satisfied(provable(m))
 	}
-	return req.Scoping.Proxies(1) && req.Scoping.Lists(c.Issuer)
+	return req.Scoping.Proxies(1) && req.Scoping.Lists(c.Issuer) && c.Provides(req.Context)
 }
 
 // method returns what proves on a page of ours that somebody is who they say

@@ -13,7 +13,12 @@ import (
 )
 
 func partner() []identity.Connection {
-	return []identity.Connection{{ID: "partner", Type: "saml", Name: "Partner Inc.", EmailDomains: []string{"partner.test"}}}
+	return []identity.Connection{{ID: "partner", Type: "saml", Name: "Partner Inc.", EmailDomains: []string{"partner.test"}, Trust: trusted()}}
+}
+
+// trusted is the table of an upstream that is believed to have checked two factors.
+func trusted() []identity.ClassTrust {
+	return []identity.ClassTrust{{From: identity.ClassREFEDSMFA, To: identity.ClassREFEDSMFA}}
 }
 
 // leave asks until the browser is sent to an upstream, and returns the
@@ -68,7 +73,7 @@ func TestUpstreamLogin(t *testing.T) {
 
 func TestChoice(t *testing.T) {
 	t.Parallel()
-	two := append(partner(), identity.Connection{ID: "school", Type: "saml", Name: "School"})
+	two := append(partner(), identity.Connection{ID: "school", Type: "saml", Name: "School", Trust: trusted()})
 	for _, c := range []struct {
 		name  string
 		setup setup
@@ -90,6 +95,7 @@ func TestChoice(t *testing.T) {
 		{"empty name", setup{connections: two}, identity.AuthnRequest{}, url.Values{"identifier": {" "}}, "Enter your e-mail"},
 		{"nobody local, unknown domain", setup{connections: two, noLocal: true}, identity.AuthnRequest{}, url.Values{"identifier": {"a@elsewhere.test"}}, "Choose it here"},
 		{"nobody local, no domains", setup{connections: []identity.Connection{{ID: "a", Name: "A"}, {ID: "b", Name: "B"}}, noLocal: true}, identity.AuthnRequest{}, nil, `name="connection"`},
+		{"class at one upstream", setup{connections: append(partner(), identity.Connection{ID: "school", Type: "saml", Name: "School"})}, identity.AuthnRequest{Context: identity.RequestedContext{Classes: []identity.ClassRef{identity.ClassREFEDSMFA}}}, nil, "https://partner."},
 		{"class only upstream", setup{connections: two}, identity.AuthnRequest{Context: identity.RequestedContext{Classes: []identity.ClassRef{identity.ClassREFEDSMFA}}}, url.Values{"identifier": {"ada"}}, "Choose it here"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

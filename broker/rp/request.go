@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -66,6 +67,13 @@ func (c *Connector) Begin(ctx context.Context, req identity.AuthnRequest, relayS
 		}
 		asked.MaxAge = &seconds
 		options = append(options, oauth2.SetAuthURLParam("max_age", strconv.FormatInt(seconds, 10)))
+	}
+	if classes := req.Context.Classes; len(classes) > 0 {
+		values := make([]string, len(classes))
+		for i, c := range classes {
+			values[i] = string(c)
+		}
+		options = append(options, oauth2.SetAuthURLParam("acr_values", strings.Join(values, " ")))
 	}
 	if req.LoginHint != "" {
 		options = append(options, oauth2.SetAuthURLParam("login_hint", req.LoginHint))

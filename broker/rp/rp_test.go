@@ -17,9 +17,9 @@ func TestGoodAnswer(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	c := open(t, p)
-	state := ask(t, c, p, identity.AuthnRequest{ForceAuthn: true, LoginHint: "ada@partner.example"})
+	state := ask(t, c, p, identity.AuthnRequest{ForceAuthn: true, LoginHint: "ada@partner.example", Context: identity.RequestedContext{Classes: []identity.ClassRef{"urn:two", "urn:one"}}})
 	for name, want := range map[string]string{
-		"prompt": "login", "max_age": "0", "login_hint": "ada@partner.example", "state": "ticket", "code_challenge_method": "S256",
+		"prompt": "login", "max_age": "0", "acr_values": "urn:two urn:one", "login_hint": "ada@partner.example", "state": "ticket", "code_challenge_method": "S256",
 		"response_type": "code", "scope": "openid profile email", "redirect_uri": callback, "client_id": clientID,
 	} {
 		if got := p.asked.Get(name); got != want {

@@ -2,7 +2,6 @@ package sp
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/samlet-id/samlet/identity"
@@ -98,10 +97,6 @@ func (c *Connector) statements(a *xmlsec.Element, p pending, now time.Time) (ide
 	}
 	if err := c.checkInstant(out.Context.Instant, p, now); err != nil {
 		return identity.Assertion{}, err
-	}
-	if want := c.cfg.Context; !want.Satisfied(out.Context) {
-		return identity.Assertion{}, upstream("up.context", identity.KindContextUnmet,
-			"Your organization did not sign you in in the way that this connection demands.", string(out.Context.Class), fmt.Sprint(want.Comparison, want.Classes))
 	}
 	for _, s := range all {
 		end, err := instant(s, "SessionNotOnOrAfter")

@@ -54,9 +54,6 @@ type Config struct {
 	// NameIDFormat is asked for with a NameIDPolicy; empty sends none, which
 	// leaves the choice to the IdP.
 	NameIDFormat identity.Format
-	// Context is asked for with a RequestedAuthnContext and demanded of the
-	// answer; without classes it is neither.
-	Context identity.RequestedContext
 
 	// Artifact asks for answers by HTTP-Artifact, and takes them beside those by
 	// HTTP-POST. It needs HTTP, and an ArtifactResolutionService in the metadata.

@@ -77,17 +77,6 @@ func TestRefusals(t *testing.T) {
 			name: "not authenticated afresh after ForceAuthn", edits: []string{`AuthnInstant="{NOW}"`, `AuthnInstant="` + stamp(-sp.DefaultSkew-time.Second) + `"`},
 			req: identity.AuthnRequest{ForceAuthn: true}, kind: expired, code: "up.stale",
 		},
-		{
-			name: "no context where one was asked for", edits: []string{classXML, ""},
-			cfg: func(c *sp.Config) {
-				c.Context = identity.RequestedContext{Comparison: identity.ComparisonMinimum, Classes: []identity.ClassRef{identity.ClassPassword}}
-			},
-			kind: identity.KindContextUnmet, code: "up.context",
-		},
-		{
-			name: "another context than the one that was asked for", cfg: func(c *sp.Config) { c.Context.Classes = []identity.ClassRef{identity.ClassREFEDSMFA} },
-			kind: identity.KindContextUnmet, code: "up.context",
-		},
 		{name: "an Attribute without Name", edits: []string{`<saml:Attribute Name="urn:oid:0.9.2342.19200300.100.1.3">`, "<saml:Attribute>"}, kind: invalid, code: "up.format"},
 		{name: "a NameID with a child", edits: []string{"ada.example", "ada.<b/>example"}, kind: invalid, code: "up.format"},
 		{name: "an entity in the NameID", edits: []string{"ada.example", "ada.&evil;"}, kind: invalid, code: "up.format", sign: "nothing"},

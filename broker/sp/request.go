@@ -25,8 +25,8 @@ type pending struct {
 
 // Begin writes the AuthnRequest that takes the browser to the IdP, and returns
 // with it the state for Finish (SAML Core 3.4.1, SAML Profiles 4.1.4.1). Of req
-// it hands ForceAuthn, IsPassive and Scoping on; which context and which NameID
-// are asked for is a matter of the connection.
+// it hands ForceAuthn, IsPassive, Context and Scoping on; which NameID is asked for
+// is a matter of the connection.
 func (c *Connector) Begin(ctx context.Context, req identity.AuthnRequest, relayState string) (binding.Message, []byte, error) {
 	if err := ctx.Err(); err != nil {
 		return binding.Message{}, nil, err
@@ -104,8 +104,8 @@ func (c *Connector) authnRequest(p pending, req identity.AuthnRequest, signed bo
 		w.Open("samlp:NameIDPolicy", "AllowCreate", "true", "Format", string(c.cfg.NameIDFormat))
 		w.Close()
 	}
-	if classes := c.cfg.Context.Classes; len(classes) > 0 {
-		w.Open("samlp:RequestedAuthnContext", "Comparison", c.cfg.Context.Comparison.String())
+	if classes := req.Context.Classes; len(classes) > 0 {
+		w.Open("samlp:RequestedAuthnContext", "Comparison", req.Context.Comparison.String())
 		for _, class := range classes {
 			w.Element("saml:AuthnContextClassRef", string(class))
 		}

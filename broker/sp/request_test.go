@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -48,7 +49,7 @@ func TestAuthnRequest(t *testing.T) {
 		{"IsPassive", nil, identity.AuthnRequest{IsPassive: true}, open + `ID="" IsPassive="true" IssueInstant="2026-11-23T12:00:00Z" ` + protocol + issuer + end},
 		{
 			"what the relying party wants is not passed on", nil,
-			identity.AuthnRequest{Subject: identity.FormatEmail, Context: identity.RequestedContext{Classes: []identity.ClassRef{identity.ClassREFEDSMFA}}},
+			identity.AuthnRequest{Subject: identity.FormatEmail, MaxAge: time.Hour},
 			open + asked + protocol + issuer + end,
 		},
 		{
@@ -70,7 +71,7 @@ func TestAuthnRequest(t *testing.T) {
 			open + asked + protocol + issuer + `<samlp:NameIDPolicy AllowCreate="true" Format="` + string(identity.FormatPersistent) + `"></samlp:NameIDPolicy>` + end,
 		},
 		{
-			"RequestedAuthnContext", func(c *sp.Config) { c.Context.Classes = []identity.ClassRef{identity.ClassREFEDSMFA} }, identity.AuthnRequest{},
+			"RequestedAuthnContext", nil, identity.AuthnRequest{Context: identity.RequestedContext{Classes: []identity.ClassRef{identity.ClassREFEDSMFA}}},
 			open + asked + protocol + issuer + `<samlp:RequestedAuthnContext Comparison="exact"><saml:AuthnContextClassRef xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">https://refeds.org/profile/mfa</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>` + end,
 		},
 	}

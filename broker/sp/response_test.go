@@ -194,9 +194,7 @@ func TestLegitimateForms(t *testing.T) {
 				}
 			},
 		},
-		{name: "the context that was asked for", cfg: func(c *sp.Config) {
-			c.Context.Classes = []identity.ClassRef{identity.ClassPasswordProtectedTransport}
-		}},
+		{name: "the context that was asked for", req: identity.AuthnRequest{Context: identity.RequestedContext{Classes: []identity.ClassRef{identity.ClassPasswordProtectedTransport}}}},
 	})
 }
 

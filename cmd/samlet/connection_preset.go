@@ -2,13 +2,17 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/samlet-id/samlet/identity"
 )
 
-// TrustConfig says which context classes of an upstream are believed.
+// TrustConfig says which context classes an upstream is asked for, and which are
+// believed.
 type TrustConfig struct {
-	Trust []ClassTrustConfig `yaml:"trust"`
+	Request string             `yaml:"request"` // none, demanded
+	Require stringList         `yaml:"require"` // classes of the upstream
+	Trust   []ClassTrustConfig `yaml:"trust"`
 }
 
 // ClassTrustConfig is what one class of an upstream is worth here.
@@ -26,10 +30,28 @@ func (c TrustConfig) trust() []identity.ClassTrust {
 	return table
 }
 
+// required returns the classes of which every sign-in has to have one.
+func (c TrustConfig) required() []identity.ClassRef {
+	var classes []identity.ClassRef
+	for _, class := range c.Require {
+		classes = append(classes, identity.ClassRef(class))
+	}
+	return classes
+}
+
 // checkTrust judges the authn_context of the connection at.
 func (d *decoder) checkTrust(at string, c TrustConfig) {
+	d.oneOf(at+".authn_context.request", c.Request, "", "none", "demanded")
+	if c.Request == "demanded" && len(c.Trust) == 0 {
+		d.faultAt(at+".authn_context.request", "what applications demand is translated by trust: list there what the classes of this upstream are worth")
+	}
+	for i, class := range c.Require {
+		if strings.TrimSpace(class) == "" || strings.ContainsAny(class, " \t\r\n") {
+			d.faultAt(fmt.Sprintf("%s.authn_context.require[%d]", at, i), "want a context class, as the upstream says it, got %q", class)
+		}
+	}
 	for i, t := range c.Trust {
-		if t.From == "" || t.To == "" {
+		if t.From == "" || t.To == "" || strings.ContainsAny(t.From, " \t\r\n") {
 			d.faultAt(fmt.Sprintf("%s.authn_context.trust[%d]", at, i), "a rule needs from, the class of the upstream, and to, the class that it is worth here")
 		}
 	}

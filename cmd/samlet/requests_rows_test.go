@@ -449,7 +449,7 @@ func contextRows() []row {
 		exact, minimum, maximum, better = ` Comparison="exact"`, ` Comparison="minimum"`, ` Comparison="maximum"`, ` Comparison="better"`
 
 		unmet    = "Responder/NoAuthnContext (sp.authn_context)"
-		upstream = "the person is asked to choose an upstream"
+		upstream = "sent to idp.partner.test with AuthnContextClassRef urn:partner:two"
 	)
 	passive := attr("IsPassive", "true")
 	return slices.Concat(
@@ -460,12 +460,12 @@ func contextRows() []row {
 		rowsOf("RequestedAuthnContext/@Comparison",
 			is("absent: exact", "answered", classRefs("", acPPT)),
 			is("exact, met", "answered", classRefs(exact, acPPT)),
-			is("exact, a weaker class", upstream, classRefs(exact, acPassword)),
+			is("exact, a weaker class", unmet, classRefs(exact, acPassword)),
 			is("exact, a weaker class, where exact_as_minimum is set", "answered: sent to https://lax.example.test/acs, Audience "+laxID, from(laxID), classRefs(exact, acPassword)),
 			is("minimum, a weaker class", "answered", classRefs(minimum, acPassword)),
 			is("minimum, a stronger class", upstream, classRefs(minimum, acClasses+"X509")),
 			is("maximum, a stronger class", "answered", classRefs(maximum, refedsMFA)),
-			is("maximum, a weaker class", upstream, classRefs(maximum, acPassword)),
+			is("maximum, a weaker class", unmet, classRefs(maximum, acPassword)),
 			is("better than a weaker class", "answered", classRefs(better, acPassword)),
 			is("better than the class that it was", upstream, classRefs(better, acPPT)),
 			is("better than several", upstream, classRefs(better, acPassword, acPPT)),
@@ -481,7 +481,7 @@ func contextRows() []row {
 			by("partner", "REFEDS MFA, which did", "answered: AuthnContextClassRef "+refedsMFA+", AuthenticatingAuthority "+partnerID+" https://idp.deep.test/saml", classRefs("", refedsMFA)),
 			by("partner", "Microsoft's multipleauthn", "answered: AuthnContextClassRef "+microsoft+", AuthenticatingAuthority "+partnerID+" https://idp.deep.test/saml", classRefs("", microsoft)),
 			by("partner", "at least a password", "answered: AuthnContextClassRef "+refedsMFA+", AuthenticatingAuthority "+partnerID+" https://idp.deep.test/saml", classRefs(minimum, acPPT)),
-			is("unknown", upstream, classRefs("", "urn:x")),
+			is("unknown", unmet, classRefs("", "urn:x")),
 			is("blanks around it", "answered", classRefs("", " "+acPPT+" ")),
 			is("blank", "page sp.request", classRefs("", "")),
 		),

@@ -153,7 +153,7 @@ func (m *matrix) facts(t *testing.T, rec *httptest.ResponseRecorder) facts {
 		if u.Query().Has("SAMLart") {
 			return facts{"asked": "answered by artifact to " + strings.TrimSuffix(to, "?"+u.RawQuery)}
 		}
-		return facts{"asked": "sent to " + u.Host + scopingOf(t, u.Query().Get("SAMLRequest"))}
+		return facts{"asked": "sent to " + u.Host + termsOf(t, u.Query().Get("SAMLRequest"))}
 	}
 	f := facts{}
 	for _, field := range matrixField.FindAllStringSubmatch(page, -1) {
@@ -277,8 +277,9 @@ func since(t *testing.T, s string) string {
 	return fmt.Sprintf("%+ds", int(at.Sub(matrixNow).Seconds()))
 }
 
-// scopingOf says what the request that goes upstream has of Scoping.
-func scopingOf(t *testing.T, message string) string {
+// termsOf says what the request that goes upstream has of RequestedAuthnContext and
+// Scoping.
+func termsOf(t *testing.T, message string) string {
 	t.Helper()
 	packed, err := base64.StdEncoding.DecodeString(message)
 	if err != nil {
@@ -293,16 +294,25 @@ func scopingOf(t *testing.T, message string) string {
 	if err := doc.ReadFromBytes(octets); err != nil {
 		t.Fatal(err)
 	}
-	s := doc.FindElement("//Scoping")
-	if s == nil {
+	var terms []string
+	add := func(name, value string) { terms = append(terms, name+" "+value) }
+	for _, c := range doc.FindElements("//RequestedAuthnContext") {
+		if comparison := c.SelectAttrValue("Comparison", ""); comparison != "exact" {
+			add("Comparison", comparison)
+		}
+		add("AuthnContextClassRef", texts(c, "./AuthnContextClassRef"))
+	}
+	if s := doc.FindElement("//Scoping"); s != nil {
+		add("ProxyCount", s.SelectAttrValue("ProxyCount", "unstated"))
+		for _, e := range s.FindElements("./IDPList/IDPEntry") {
+			add("IDPEntry", e.SelectAttrValue("ProviderID", ""))
+		}
+		for _, e := range s.SelectElements("RequesterID") {
+			add("RequesterID", e.Text())
+		}
+	}
+	if terms == nil {
 		return ""
 	}
-	said := " with ProxyCount " + s.SelectAttrValue("ProxyCount", "unstated")
-	for _, e := range s.FindElements("./IDPList/IDPEntry") {
-		said += ", IDPEntry " + e.SelectAttrValue("ProviderID", "")
-	}
-	for _, e := range s.SelectElements("RequesterID") {
-		said += ", RequesterID " + e.Text()
-	}
-	return said
+	return " with " + strings.Join(terms, ", ")
 }

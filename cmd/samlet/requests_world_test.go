@@ -134,7 +134,7 @@ service_providers:
 `
 
 const matrixConnections = `
-  - {id: partner, type: saml, name: Partner, metadata: {inline: {entity_id: "` + partnerID + `", sso: ["https://idp.partner.test/sso"], certificates: ["file:certs/CERT.crt"]}}}
+  - {id: partner, type: saml, name: Partner, metadata: {inline: {entity_id: "` + partnerID + `", sso: ["https://idp.partner.test/sso"], certificates: ["file:certs/CERT.crt"]}}, authn_context: {request: demanded, trust: [{from: "urn:partner:two", to: "https://refeds.org/profile/mfa"}]}}
   - {id: other, type: saml, name: Other, metadata: {inline: {entity_id: "` + otherID + `", sso: ["https://idp.other.test/sso"], certificates: ["file:certs/CERT.crt"]}}}
   - {id: closed, type: saml, name: Closed, disabled: true, metadata: {inline: {entity_id: "` + closedID + `", sso: ["https://idp.closed.test/sso"], certificates: ["file:certs/CERT.crt"]}}}
 `

@@ -254,6 +254,7 @@ func (s *snapshot) loadConnections(src *sources) {
 		conn := connection{config: c, Connection: identity.Connection{
 			ID: identity.ConnectionID(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains, Organization: identity.OrganizationID(c.Organization),
 			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled, Trust: c.AuthnContext.trust(),
+			AskDemanded: c.AuthnContext.Request == "demanded", Require: c.AuthnContext.required(),
 		}}
 		if c.Link.By == "attribute" {
 			conn.LinkBy = identity.Name(c.Link.Attribute)
