@@ -59,7 +59,7 @@ func TestConfigFaults(t *testing.T) {
 		{"OpenID Provider without its keys", minimal + "connections:\n  - {id: op, type: oidc, issuer: \"http://op.partner.test\", token_endpoint_auth_method: none}\n", []string{
 			`4:5: connections[0]: a connection of type oidc needs client_id and client_secret`,
 			`4:34: connections[0].issuer: want an https URL without query and fragment, got "http://op.partner.test"`,
-			`4:88: connections[0].token_endpoint_auth_method: want client_secret_basic or client_secret_post, got "none"`,
+			`4:88: connections[0].token_endpoint_auth_method: want client_secret_basic or client_secret_post or private_key_jwt, got "none"`,
 		}},
 		{"one OpenID Provider twice", minimal + "connections:\n" + strings.Repeat("  - {id: op, type: oidc, issuer: \"https://op.partner.test\", client_id: a, client_secret: \"literal:b\"}\n", 2), []string{
 			`5:10: connections[1].id: the id "op" is taken by an earlier entry`,
