@@ -70,7 +70,7 @@ var owners = map[string][]string{
 	"github.com/crewjam/saml":             {"idp", "broker/sp", "metadata", "internal/peer"},
 	"github.com/coreos/go-oidc/v3":        {"broker/rp"},
 	"golang.org/x/oauth2":                 {"broker/rp"},
-	"github.com/go-jose/go-jose/v4":       {"broker/rp"},
+	"github.com/go-jose/go-jose/v4":       {"broker/rp", "cmd/samlet"},
 	"github.com/russellhaering/gosaml2":   {"internal/peer"},
 	"github.com/mattn/go-sqlite3":         {"store/sqlstore"},
 	"github.com/jackc/pgx/v5":             {"store/sqlstore"},
