@@ -12,7 +12,9 @@ const (
 	ForeignCode      Case = "code that the upstream does not know"
 	NoIDToken        Case = "no ID token"
 	NotJWS           Case = "ID token that is no JWS"
-	JWTConfusion     Case = "JWT confusion" // an HMAC with the public key as its secret
+	JWTConfusion     Case = "JWT confusion"       // an HMAC with the public key as its secret
+	ForeignKeySet    Case = "foreign jku and jwk" // the header brings, and points to, the key of somebody else
+	UnknownKey       Case = "unknown kid"
 	NoExpiry         Case = "no exp"
 	NoIssuedAt       Case = "no iat"
 	DamagedTime      Case = "exp that is no time"
@@ -53,6 +55,8 @@ func openIDRefusals() []refusal {
 		{JWTConfusion, identity.KindInvalid, "up.algorithm"},
 		{ForeignSignature, identity.KindInvalid, "up.signature"},
 		{Tampered, identity.KindInvalid, "up.signature"},
+		{ForeignKeySet, identity.KindInvalid, "up.signature"},
+		{UnknownKey, identity.KindInvalid, "up.signature"},
 		{MixedUp, identity.KindInvalid, "up.issuer"},
 		{NoExpiry, identity.KindInvalid, "up.format"},
 		{NoIssuedAt, identity.KindInvalid, "up.format"},

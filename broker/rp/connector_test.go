@@ -96,6 +96,8 @@ func (s scripted) token(c brokertest.Case) (answer, bool) {
 		brokertest.JWTConfusion:      {alg: "HS256"},
 		brokertest.ForeignSignature:  {key: s.foreign},
 		brokertest.Tampered:          {broken: true},
+		brokertest.ForeignKeySet:     {key: s.foreign, jku: s.other.URL + "/jwks"},
+		brokertest.UnknownKey:        {kid: "nobody's"},
 		brokertest.OtherUserInfo:     {userInfo: map[string]any{"sub": "eve"}},
 		brokertest.NoUserInfoSub:     {userInfo: map[string]any{"sub": nil}},
 		brokertest.LogoutToken:       {typ: "logout+jwt", claims: map[string]any{"nonce": nil, "events": map[string]any{logoutEvent: map[string]any{}}}},

@@ -38,6 +38,7 @@ type answer struct {
 	claims   map[string]any // over the good ones; nil takes one away
 	raw      string         // appended to the payload's members as they are
 	typ      string         // of the header
+	kid, jku string         // likewise; a jku comes with the jwk that it is to stand for
 	alg      jose.SignatureAlgorithm
 	key      *rsa.PrivateKey
 	broken   bool           // change the payload after it was signed
@@ -166,6 +167,13 @@ func (p *provider) sign(claims map[string]any, how answer) string {
 		alg, key = how.alg, x509.MarshalPKCS1PublicKey(&p.key.PublicKey)
 	}
 	options := &jose.SignerOptions{ExtraHeaders: map[jose.HeaderKey]any{"kid": p.kid}}
+	if how.kid != "" {
+		options.ExtraHeaders["kid"] = how.kid
+	}
+	if how.jku != "" {
+		options.EmbedJWK, options.ExtraHeaders["jku"] = true, how.jku
+		key = jose.JSONWebKey{Key: how.key, KeyID: p.kid}
+	}
 	if how.typ != "" {
 		options.WithType(jose.ContentType(how.typ))
 	}

@@ -90,7 +90,7 @@ func TestConfigFaults(t *testing.T) {
 			"6:75: connections[0].sign_requests: with idp_initiated the requests are signed",
 			"6:98: connections[0].idp_initiated[0]: a takes no sign-in that it did not ask for; set its session.idp_initiated if its vendor wants one",
 		}},
-		{"a directory that begins sign-ins", minimal + sp + "connections: [{id: b, type: ldap, idp_initiated: [a]}]\n", []string{"6:50: connections[0].idp_initiated: only a saml connection begins a sign-in"}},
+		{"a directory that begins sign-ins", minimal + sp + "connections: [{id: b, type: ldap, idp_initiated: [a]}]\n", []string{"6:50: connections[0].idp_initiated: only a saml or oidc connection begins a sign-in"}},
 		{"a directory with artifacts", minimal + "connections: [{id: b, type: ldap, artifact: true}]\n", []string{"3:45: connections[0].artifact: only a saml connection answers by artifact"}},
 		{"bad pattern", minimal + sp + "    release: [{attribute: groups, only: [\"[\"]}]\n", []string{`6:42: service_providers[0].release[0].only[0]: "[" is no pattern: syntax error in pattern`}},
 		{"id taken", minimal + sp + "  - id: a\n    metadata: {file: b.xml}\n", []string{`6:9: service_providers[1].id: the id "a" is taken by an earlier entry`}},

@@ -35,6 +35,7 @@ type connectionRow struct {
 	PostLogout   string `json:"post_logout_redirect_uri,omitempty"`
 	BackChannel  string `json:"backchannel_logout_uri,omitempty"`
 	FrontChannel string `json:"frontchannel_logout_uri,omitempty"`
+	Initiate     string `json:"initiate_login_uri,omitempty"`
 
 	Findings []string `json:"findings,omitempty"`
 	Disabled bool     `json:"disabled"`
@@ -60,6 +61,9 @@ func connectionRows(snap *snapshot) []connectionRow {
 			row.BackChannel, row.FrontChannel = row.PostLogout+pathLogoutBack, row.PostLogout+pathLogoutFront
 			if c.TokenEndpointAuthMethod == rp.AuthPrivateKey {
 				row.JWKSURI = base + pathJWKS
+			}
+			if len(c.IDPInitiated) > 0 {
+				row.Initiate = base + pathInitiate + row.ID
 			}
 		}
 		rows = append(rows, row)
@@ -134,6 +138,9 @@ func connectionShowCommand() *cobra.Command {
 					r.EntityID, r.RedirectURI, r.PostLogout, r.BackChannel, r.FrontChannel)
 				if r.JWKSURI != "" {
 					fmt.Fprintf(cmd.OutOrStdout(), "jwks_uri                  %s\n", r.JWKSURI)
+				}
+				if r.Initiate != "" {
+					fmt.Fprintf(cmd.OutOrStdout(), "initiate_login_uri        %s\n", r.Initiate)
 				}
 			}
 			if r.Type != "saml" {

@@ -16,12 +16,14 @@ import (
 
 // The addresses of ours for OpenID Providers, with the connection's id after them:
 // where they send their answers, and the browser after a logout that began here;
-// below the latter, where they tell of their own. pathJWKS is the same for all.
+// below the latter, where they tell of their own; and where they begin a sign-in.
+// pathJWKS is the same for all.
 const (
 	pathCallback    = "/oidc/callback/"
 	pathOIDCLogout  = "/oidc/logout/"
 	pathLogoutBack  = "/back"
 	pathLogoutFront = "/front"
+	pathInitiate    = "/oidc/initiate/"
 	pathJWKS        = "/oidc/jwks"
 )
 
@@ -119,7 +121,11 @@ func (h *house) mountProviders(mux *http.ServeMux, site *web.Web) ([]string, err
 		answer := site.Handle(func(w http.ResponseWriter, r *http.Request) error { return h.login.Return(w, r, id) })
 		mux.Handle("GET "+path, answer)
 		mux.Handle("POST "+path, answer)
-		crossSite = append(crossSite, "POST "+path)
+		begin := pathInitiate + string(id)
+		initiate := site.Handle(func(w http.ResponseWriter, r *http.Request) error { return h.initiated(w, r, id) })
+		mux.Handle("GET "+begin, initiate)
+		mux.Handle("POST "+begin, initiate)
+		crossSite = append(crossSite, "POST "+path, "POST "+begin)
 		h.mountProviderLogout(mux, site, id)
 	}
 	return crossSite, nil
