@@ -18,8 +18,11 @@ type Assertion struct {
 	Session    SessionID  // SessionIndex, sid
 	NotAfter   time.Time  // SessionNotOnOrAfter; zero means that no bound was stated
 	Upstream   Principal  // as the upstream named the person, once Principal is ours; its Subject may be empty
-	Remarks    []Remark   // on what the upstream said
-	Consent    string     // a consent identifier of SAML Core 8.4; empty: nothing is said
+	// LogoutHint is what the upstream wants to be shown when the session ends that
+	// comes of this: an ID token. It is kept apart from the session.
+	LogoutHint string
+	Remarks    []Remark // on what the upstream said
+	Consent    string   // a consent identifier of SAML Core 8.4; empty: nothing is said
 }
 
 // Remark is something about an upstream's answer that the operator should know

@@ -9,8 +9,10 @@ type Logout struct {
 	RelyingParty RelyingPartyID
 	Connection   ConnectionID // in place of RelyingParty: the upstream that asks
 	Audience     EntityID     // whom the NameID is for by its protocol name: the relying party, or ourselves at the upstream
-	Principal    Principal    // the NameID, as it was received
-	Indexes      []SessionID  // SessionIndex; none means every session of the principal there
+	// Principal is the NameID, as it was received. Of an upstream the Subject may
+	// be empty, and then Indexes alone say which sessions.
+	Principal Principal
+	Indexes   []SessionID // SessionIndex; none means every session of the principal there
 	// Message names the message for ever, and Expires is when it stops
 	// counting: until then it ends sessions once.
 	Message string
@@ -65,5 +67,6 @@ const (
 type UpstreamSession struct {
 	Connection ConnectionID
 	Principal  Principal // as its assertion named the person
-	Index      SessionID // its SessionIndex, if it gave one
+	Index      SessionID // its SessionIndex or sid, if it gave one
+	Hint       string    // its Assertion's LogoutHint
 }

@@ -247,7 +247,7 @@ func known(ctx context.Context, tx *store.Tx, l identity.Logout) ([]identity.Par
 	if l.Connection == "" {
 		return tx.Sessions.Known(ctx, l.RelyingParty, l.Principal.Subject)
 	}
-	sessions, err := tx.Sessions.FromUpstream(ctx, l.Principal.Issuer, l.Principal.Subject)
+	sessions, err := fromUpstream(ctx, tx, l)
 	if err != nil {
 		return nil, err
 	}
@@ -260,11 +260,29 @@ func known(ctx context.Context, tx *store.Tx, l identity.Logout) ([]identity.Par
 	return list, nil
 }
 
+// fromUpstream lists the sessions that came of the subject that an upstream names,
+// or, where it names none, of the sessions of its own.
+func fromUpstream(ctx context.Context, tx *store.Tx, l identity.Logout) ([]identity.Session, error) {
+	if l.Principal.Subject != "" {
+		return tx.Sessions.FromUpstream(ctx, l.Principal.Issuer, l.Principal.Subject)
+	}
+	var all []identity.Session
+	for _, index := range l.Indexes {
+		sessions, err := tx.Sessions.UpstreamIndex(ctx, l.Principal.Issuer, index)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, sessions...)
+	}
+	return all, nil
+}
+
 // names reports whether l names the session of p: the NameID has to match
 // strongly (SAML Core 3.3.4), and the SessionIndex has to be among those given,
-// if any is.
+// if any is. An upstream may give the latter alone.
 func names(l identity.Logout, p identity.Participant) bool {
-	if p.Principal.Subject == "" || nameIDOf(l.Principal, p) != nameIDOf(p.Principal, p) {
+	indexed := l.Connection != "" && l.Principal.Subject == "" && len(l.Indexes) > 0
+	if !indexed && (p.Principal.Subject == "" || nameIDOf(l.Principal, p) != nameIDOf(p.Principal, p)) {
 		return false
 	}
 	if len(l.Indexes) == 0 {
@@ -325,9 +343,13 @@ func (a *Authenticator) endSession(ctx context.Context, tx *store.Tx, id identit
 	}
 	// Where the proof was given on a page of ours, nobody is signed in elsewhere.
 	if s.Connection != "" && s.Connection != identity.LocalConnection && a.cfg.Remote[s.Connection] == nil {
+		hint, err := takeHint(ctx, tx, s.ID, a.now())
+		if err != nil {
+			return nil, err
+		}
 		parts = append(parts, part{
 			Participant: identity.Participant{Session: s.ID, Principal: s.Upstream, Index: s.UpstreamIx},
-			Record:      s.Record, Connection: s.Connection,
+			Record:      s.Record, Connection: s.Connection, Hint: hint,
 		})
 	}
 	return parts, nil

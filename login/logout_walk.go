@@ -46,6 +46,7 @@ const (
 type part struct {
 	Participant identity.Participant
 	Connection  identity.ConnectionID `json:",omitempty"` // the upstream's; there is no RelyingParty then
+	Hint        string                `json:",omitempty"` // what the upstream wants to be shown
 	Record      identity.RecordID
 	Reach       identity.Reach
 	State       identity.LogoutState
@@ -58,7 +59,7 @@ type part struct {
 
 // upstream is what the upstream of p knows of the session.
 func (p *part) upstream() identity.UpstreamSession {
-	return identity.UpstreamSession{Connection: p.Connection, Principal: p.Participant.Principal, Index: p.Participant.Index}
+	return identity.UpstreamSession{Connection: p.Connection, Principal: p.Participant.Principal, Index: p.Participant.Index, Hint: p.Hint}
 }
 
 // last reports whether the browser goes to p itself once everybody else has been

@@ -94,6 +94,7 @@ type arrival struct {
 	connection identity.ConnectionID
 	upstream   identity.Principal // as the upstream named them; zero: as their link does
 	upstreamIx identity.SessionID
+	hint       string    // what the upstream wants to be shown at the end
 	notAfter   time.Time // the upstream's bound; zero for none
 	settle     func(context.Context, *store.Tx) error
 }
@@ -151,6 +152,9 @@ func (a *Authenticator) establish(w http.ResponseWriter, r *http.Request, t *tic
 		if left, err = a.renew(ctx, tx, &s, old, token, now); err != nil {
 			return err
 		}
+		if err := keepHint(ctx, tx, s, who.hint, now); err != nil {
+			return err
+		}
 		if err := tx.Events.Append(ctx, a.event(ctx, identity.EventLogin, &ended, s, "")); err != nil {
 			return fmt.Errorf("recording the login: %w", err)
 		}
@@ -206,6 +210,31 @@ func (a *Authenticator) renew(ctx context.Context, tx *store.Tx, s *identity.Ses
 		}
 	}
 	return left, nil
+}
+
+// keepHint keeps what the upstream of s wants to be shown when s ends, in place of
+// what was kept before. It is no part of the session, which every request reads.
+func keepHint(ctx context.Context, tx *store.Tx, s identity.Session, hint string, now time.Time) error {
+	if _, err := takeHint(ctx, tx, s.ID, now); err != nil || hint == "" {
+		return err
+	}
+	err := tx.Tickets.Put(ctx, store.Ticket{Purpose: store.PurposeHint, ID: string(s.ID), Payload: []byte(hint), Expires: s.NotAfter}, now)
+	if err != nil {
+		return fmt.Errorf("keeping what the upstream wants at the end: %w", err)
+	}
+	return nil
+}
+
+// takeHint returns what was kept for the end of a session, empty for nothing.
+func takeHint(ctx context.Context, tx *store.Tx, id identity.SessionID, now time.Time) (string, error) {
+	t, err := tx.Tickets.Take(ctx, store.PurposeHint, string(id), now)
+	switch {
+	case err == nil:
+		return string(t.Payload), nil
+	case identity.KindOf(err) == identity.KindNotFound:
+		return "", nil
+	}
+	return "", fmt.Errorf("reading what the upstream wants at the end: %w", err)
 }
 
 // tellBehind tells those who took part in a session that ended because of somebody

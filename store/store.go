@@ -153,6 +153,9 @@ type Sessions interface {
 	// that subject, whatever its format, in ID order, those that are over and not
 	// yet swept included.
 	FromUpstream(ctx context.Context, issuer identity.EntityID, subject string) ([]identity.Session, error)
+	// UpstreamIndex is FromUpstream by what an upstream calls a session of its own,
+	// which must not be empty.
+	UpstreamIndex(ctx context.Context, issuer identity.EntityID, index identity.SessionID) ([]identity.Session, error)
 }
 
 // Purpose says what a ticket is for; IDs of different purposes never meet.
@@ -166,6 +169,7 @@ const (
 	PurposeArtifact Purpose = "artifact" // a message that an artifact stands for
 	PurposeLogout   Purpose = "logout"   // a logout that goes round the relying parties
 	PurposeTold     Purpose = "told"     // a message of that logout, which waits for its answer
+	PurposeHint     Purpose = "hint"     // what an upstream wants to be shown at the end of a session, by the session's ID
 )
 
 // Ticket is short-lived state of one shape: a login transaction, a request ID,

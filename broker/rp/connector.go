@@ -16,6 +16,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/samlet-id/samlet/broker"
+	"github.com/samlet-id/samlet/certs"
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/store"
 )
@@ -25,20 +26,26 @@ const DefaultSkew = 3 * time.Minute
 
 // Client authentication methods (OpenID Connect Core 9).
 const (
-	AuthBasic = "client_secret_basic"
-	AuthPost  = "client_secret_post"
+	AuthBasic      = "client_secret_basic"
+	AuthPost       = "client_secret_post"
+	AuthPrivateKey = "private_key_jwt"
 )
 
 // Config is what a Connector is made of.
 type Config struct {
 	Issuer       identity.EntityID // the upstream's, exactly as its discovery document has it
 	ClientID     string
-	ClientSecret identity.Secret
-	AuthMethod   string       // AuthBasic or AuthPost; empty leaves it to discovery
-	RedirectURL  string       // ours, for this connection
-	Scopes       []string     // beside openid; nil means profile and email
-	HTTP         *http.Client // makes every call; its reach is the caller's matter
-	Store        store.Store  // remembers answers that were used
+	ClientSecret identity.Secret // not with AuthPrivateKey
+	AuthMethod   string          // one of the above; empty leaves AuthBasic or AuthPost to discovery
+	Keys         *certs.Ring     // AuthPrivateKey: ours, as PublicKeys publishes them
+	RedirectURL  string          // ours, for this connection
+	// PostLogoutURL is where the upstream sends the browser after a logout that
+	// began here; empty: it is not told of any.
+	PostLogoutURL string
+	Scopes        []string     // beside openid; nil means profile and email
+	SkipUserInfo  bool         // believe the ID token to say all there is
+	HTTP          *http.Client // makes every call; its reach is the caller's matter
+	Store         store.Store  // remembers answers that were used
 
 	Skew time.Duration    // zero means DefaultSkew
 	Now  func() time.Time // nil means time.Now
@@ -46,29 +53,37 @@ type Config struct {
 }
 
 // Connector is the relying party role towards one OpenID Provider. What it has
-// discovered it keeps; it is safe for concurrent use.
+// discovered it keeps for an hour, and longer while the upstream does not answer;
+// it is safe for concurrent use.
 type Connector struct {
 	cfg    Config
 	client *http.Client
 
 	mu    sync.Mutex
 	found *provider // nil until discovery succeeds
+	until time.Time // when found is asked for anew
 }
 
-var _ broker.Connector = (*Connector)(nil)
+var (
+	_ broker.Connector = (*Connector)(nil)
+	_ broker.SignsOut  = (*Connector)(nil)
+)
 
 // New checks cfg and returns its Connector. It calls nobody: the upstream is
 // discovered at the first login, and again at the next if that fails.
 func New(cfg Config) (*Connector, error) {
-	if cfg.ClientID == "" || cfg.ClientSecret.Empty() || cfg.HTTP == nil || cfg.Store == nil || cfg.Rand == nil {
-		return nil, errors.New("rp: client ID, client secret, HTTP client, store and randomness are required")
+	if cfg.ClientID == "" || cfg.HTTP == nil || cfg.Store == nil || cfg.Rand == nil {
+		return nil, errors.New("rp: client ID, HTTP client, store and randomness are required")
 	}
-	for _, s := range []string{string(cfg.Issuer), cfg.RedirectURL} {
+	if byKey := cfg.AuthMethod == AuthPrivateKey; byKey && cfg.Keys == nil || !byKey && cfg.ClientSecret.Empty() {
+		return nil, errors.New("rp: a client secret is required, or keys for private_key_jwt")
+	}
+	for _, s := range []string{string(cfg.Issuer), cfg.RedirectURL, cmp.Or(cfg.PostLogoutURL, cfg.RedirectURL)} {
 		if u, err := url.Parse(s); err != nil || u.Scheme == "" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 			return nil, fmt.Errorf("rp: %q is no absolute URL without query and fragment", s)
 		}
 	}
-	if !slices.Contains([]string{"", AuthBasic, AuthPost}, cfg.AuthMethod) {
+	if !slices.Contains([]string{"", AuthBasic, AuthPost, AuthPrivateKey}, cfg.AuthMethod) {
 		return nil, fmt.Errorf("rp: unknown client authentication %q", cfg.AuthMethod)
 	}
 	if cfg.Scopes == nil {

@@ -1,8 +1,8 @@
 // Package rp is the relying party role of OpenID Connect towards one upstream
-// OpenID Provider: the code flow with PKCE.
+// OpenID Provider: the code flow with PKCE, and logout in both directions.
 //
 // It owns the authentication request, the exchange of the code, and every check
-// of the ID token. It does not know records, sessions or pages. Signatures are
+// of ID tokens and logout tokens. It does not know records, sessions or pages. Signatures are
 // verified by go-oidc; what a token says is read by a decoder of our own, which
 // tells Sub from sub and refuses a member that occurs twice.
 package rp

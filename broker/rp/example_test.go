@@ -10,5 +10,5 @@ import (
 func ExampleNew() {
 	_, err := rp.New(rp.Config{Issuer: "https://op.partner.test", ClientID: "samlet"})
 	fmt.Println(err)
-	// Output: rp: client ID, client secret, HTTP client, store and randomness are required
+	// Output: rp: client ID, HTTP client, store and randomness are required
 }

@@ -1,24 +1,23 @@
 package rp_test
 
 import (
-	"crypto"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"maps"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/samlet-id/samlet/binding"
 	"github.com/samlet-id/samlet/broker/rp"
@@ -29,29 +28,37 @@ import (
 const (
 	clientID = "samlet"
 	callback = "https://login.example.test/oidc/callback/partner"
+	loggedUp = "https://login.example.test/oidc/logout/partner"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // answer is how the scripted OpenID Provider answers the next exchange.
 type answer struct {
-	claims map[string]any // over the good ones; nil takes one away
-	raw    string         // appended to the payload's members as they are
-	alg    string         // empty: RS256
-	key    *rsa.PrivateKey
-	broken bool // change the payload after it was signed
+	claims   map[string]any // over the good ones; nil takes one away
+	raw      string         // appended to the payload's members as they are
+	typ      string         // of the header
+	kid, jku string         // likewise; a jku comes with the jwk that it is to stand for
+	alg      jose.SignatureAlgorithm
+	key      *rsa.PrivateKey
+	broken   bool           // change the payload after it was signed
+	token    *string        // in place of the ID token
+	userInfo map[string]any // over the good answer; nil takes one away
 }
 
-// provider is an OpenID Provider that says what a test wants it to say.
+// provider is an OpenID Provider that says what a test wants it to say. go-jose
+// signs for it.
 type provider struct {
 	*httptest.Server
-	mu     sync.Mutex
-	kid    string
-	key    *rsa.PrivateKey
-	down   bool
-	issRow bool
-	asked  url.Values
-	next   answer
+	mu       sync.Mutex
+	kid      string
+	key      *rsa.PrivateKey
+	down     string // paths that fail begin with it; empty: none
+	says     map[string]any
+	asked    url.Values
+	next     answer
+	redeemed url.Values // the latest form of the token endpoint
+	calls    map[string]int
 }
 
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
@@ -67,7 +74,7 @@ func newKey(t testing.TB) *rsa.PrivateKey {
 
 func newProvider(t testing.TB) *provider {
 	t.Helper()
-	p := &provider{kid: "one", key: newKey(t)}
+	p := &provider{kid: "one", key: newKey(t), says: map[string]any{}, calls: map[string]int{}}
 	p.Server = httptest.NewServer(http.HandlerFunc(p.serve))
 	t.Cleanup(p.Close)
 	return p
@@ -76,29 +83,44 @@ func newProvider(t testing.TB) *provider {
 func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var out any
-	switch {
-	case p.down:
+	p.calls[r.URL.Path]++
+	if p.down != "" && strings.HasPrefix(r.URL.Path, p.down) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
-	case r.URL.Path == "/.well-known/openid-configuration":
-		out = map[string]any{
+	}
+	var out any
+	switch r.URL.Path {
+	case "/.well-known/openid-configuration":
+		doc := map[string]any{
 			"issuer": p.URL, "authorization_endpoint": p.URL + "/auth", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/jwks",
-			"authorization_response_iss_parameter_supported": p.issRow,
+			"userinfo_endpoint": p.URL + "/me", "end_session_endpoint": p.URL + "/end?x=1",
 		}
-	case r.URL.Path == "/jwks":
-		out = map[string]any{"keys": []any{map[string]any{
-			"kty": "RSA", "kid": p.kid, "use": "sig", "alg": "RS256",
-			"n": b64(p.key.N.Bytes()), "e": b64(big.NewInt(int64(p.key.E)).Bytes()),
-		}}}
+		out = changed(doc, p.says)
+	case "/jwks":
+		out = jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &p.key.PublicKey, KeyID: p.kid, Use: "sig", Algorithm: "RS256"}}}
+	case "/me":
+		if r.Header.Get("Authorization") != "Bearer opaque" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		out = changed(map[string]any{"sub": "ada", "groups": []string{"a", "b"}, "email": "eve@partner.example", "acr": "high", "sid": "s2"}, p.next.userInfo)
 	default:
-		id, secret, _ := r.BasicAuth()
+		if err := r.ParseForm(); err != nil {
+			panic(err)
+		}
+		p.redeemed = r.PostForm
+		id, secret, basic := r.BasicAuth()
 		sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
-		if id != clientID || secret != "hush" || b64(sum[:]) != p.asked.Get("code_challenge") || r.PostFormValue("code") != "the-code" {
+		known := basic && id == clientID && secret == "hush" || r.PostForm.Get("client_assertion") != ""
+		if !known || b64(sum[:]) != p.asked.Get("code_challenge") || r.PostForm.Get("code") != "the-code" {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		out = map[string]any{"access_token": "opaque", "token_type": "Bearer", "id_token": p.token()}
+		tokens := map[string]any{"access_token": "opaque", "token_type": "Bearer", "id_token": p.idToken()}
+		if p.next.token != nil {
+			tokens["id_token"] = *p.next.token
+		}
+		out = tokens
 	}
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(out); err != nil {
@@ -106,50 +128,77 @@ func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (p *provider) token() string {
+// changed is base with the changes over it; nil takes a member away.
+func changed(base, changes map[string]any) map[string]any {
+	maps.Copy(base, changes)
+	maps.DeleteFunc(base, func(_ string, v any) bool { return v == nil })
+	return base
+}
+
+func (p *provider) idToken() string {
 	sum := sha256.Sum256([]byte("opaque"))
-	claims := map[string]any{
+	return p.sign(changed(map[string]any{
 		"iss": p.URL, "sub": "ada", "aud": clientID, "exp": noon.Add(time.Minute).Unix(), "iat": noon.Unix(), "auth_time": noon.Unix(),
 		"nonce": p.asked.Get("nonce"), "at_hash": b64(sum[:16]), "email": "ada@partner.example", "email_verified": true,
-		"groups": []string{"a", "b"}, "acr": "urn:mace:incommon:iap:silver", "amr": []string{"pwd"}, "sid": "s1", "address": map[string]any{"locality": "x"},
-	}
-	maps.Copy(claims, p.next.claims)
-	maps.DeleteFunc(claims, func(_ string, v any) bool { return v == nil })
+		"amr": []string{"pwd"}, "acr": "urn:mace:incommon:iap:silver", "sid": "s1",
+		"address": map[string]any{"locality": "x"}, "realm_access": map[string]any{"roles": []string{"r1", "r2"}},
+	}, p.next.claims), p.next)
+}
+
+// sign makes a compact JWS of claims in the way of how.
+func (p *provider) sign(claims map[string]any, how answer) string {
 	body, err := json.Marshal(claims)
 	if err != nil {
 		panic(err)
 	}
-	if p.next.raw != "" {
-		body = append(body[:len(body)-1], []byte(","+p.next.raw+"}")...)
+	if how.raw != "" {
+		body = append(body[:len(body)-1], []byte(","+how.raw+"}")...)
 	}
-	alg, key := p.next.alg, p.next.key
-	if alg == "" {
-		alg = "RS256"
+	var key any = p.key
+	if how.key != nil {
+		key = how.key
 	}
-	if key == nil {
-		key = p.key
-	}
-	signed := b64(fmt.Appendf(nil, `{"alg":%q,"kid":%q}`, alg, p.kid)) + "." + b64(body)
-	var mac []byte
-	switch alg {
+	alg := jose.RS256
+	switch how.alg {
+	case "":
 	case "none":
-	case "HS256": // with the public key as the shared secret
-		h := hmac.New(sha256.New, x509.MarshalPKCS1PublicKey(&p.key.PublicKey))
-		h.Write([]byte(signed))
-		mac = h.Sum(nil)
-	default:
-		digest := sha256.Sum256([]byte(signed))
-		if mac, err = rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, digest[:]); err != nil {
-			panic(err)
-		}
+		return b64([]byte(`{"alg":"none"}`)) + "." + b64(body) + "."
+	default: // an HMAC with the public key as the shared secret
+		alg, key = how.alg, x509.MarshalPKCS1PublicKey(&p.key.PublicKey)
 	}
-	if p.next.broken {
-		signed = b64([]byte(`{"alg":"RS256","kid":"one"}`)) + "." + b64(append(body, ' '))
+	options := &jose.SignerOptions{ExtraHeaders: map[jose.HeaderKey]any{"kid": p.kid}}
+	if how.kid != "" {
+		options.ExtraHeaders["kid"] = how.kid
 	}
-	return signed + "." + b64(mac)
+	if how.jku != "" {
+		options.EmbedJWK, options.ExtraHeaders["jku"] = true, how.jku
+		key = jose.JSONWebKey{Key: how.key, KeyID: p.kid}
+	}
+	if how.typ != "" {
+		options.WithType(jose.ContentType(how.typ))
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, options)
+	if err != nil {
+		panic(err)
+	}
+	signed, err := signer.Sign(body)
+	if err != nil {
+		panic(err)
+	}
+	compact, err := signed.CompactSerialize()
+	if err != nil {
+		panic(err)
+	}
+	if how.broken {
+		parts := strings.Split(compact, ".")
+		parts[1] = b64(append(body, ' '))
+		compact = strings.Join(parts, ".")
+	}
+	return compact
 }
 
-func open(t testing.TB, p *provider) *rp.Connector {
+// config is a connector's towards p, with a store of its own.
+func config(t testing.TB, p *provider) rp.Config {
 	t.Helper()
 	db, err := sqlstore.Open(t.Context(), sqlstore.Config{Driver: sqlstore.DriverSQLite, DSN: filepath.Join(t.TempDir(), "samlet.db")})
 	if err != nil {
@@ -160,14 +209,24 @@ func open(t testing.TB, p *provider) *rp.Connector {
 			t.Error(err)
 		}
 	})
-	c, err := rp.New(rp.Config{
-		Issuer: identity.EntityID(p.URL), ClientID: clientID, ClientSecret: identity.NewSecret("hush"), RedirectURL: callback,
+	return rp.Config{
+		Issuer: identity.EntityID(p.URL), ClientID: clientID, ClientSecret: identity.NewSecret("hush"), RedirectURL: callback, PostLogoutURL: loggedUp,
 		HTTP: p.Client(), Store: db, Now: func() time.Time { return noon }, Rand: rand.Reader,
-	})
+	}
+}
+
+func connect(t testing.TB, cfg rp.Config) *rp.Connector {
+	t.Helper()
+	c, err := rp.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+func open(t testing.TB, p *provider) *rp.Connector {
+	t.Helper()
+	return connect(t, config(t, p))
 }
 
 // ask begins at c and has the provider remember the question.
@@ -177,6 +236,13 @@ func ask(t testing.TB, c *rp.Connector, p *provider, req identity.AuthnRequest) 
 	if err != nil {
 		t.Fatalf("Begin: %v", err)
 	}
+	p.hear(t, msg)
+	return state
+}
+
+// hear reads the question that the browser brings.
+func (p *provider) hear(t testing.TB, msg binding.Message) {
+	t.Helper()
 	u, err := url.Parse(msg.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +250,6 @@ func ask(t testing.TB, c *rp.Connector, p *provider, req identity.AuthnRequest) 
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked = u.Query()
-	return state
 }
 
 func get(query string) binding.Received {

@@ -78,6 +78,9 @@ func (c *Connector) Begin(ctx context.Context, req identity.AuthnRequest, relayS
 	if req.LoginHint != "" {
 		options = append(options, oauth2.SetAuthURLParam("login_hint", req.LoginHint))
 	}
+	if len(req.Locales) > 0 {
+		options = append(options, oauth2.SetAuthURLParam("ui_locales", strings.Join(req.Locales, " ")))
+	}
 	state, err := json.Marshal(asked)
 	if err != nil {
 		return binding.Message{}, nil, fmt.Errorf("keeping the request: %w", err)

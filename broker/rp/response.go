@@ -47,7 +47,11 @@ func (c *Connector) Finish(ctx context.Context, state []byte, in binding.Receive
 	if err := c.consume(ctx, asked); err != nil {
 		return identity.Assertion{}, err
 	}
-	token, err := c.oauth(p).Exchange(c.calling(ctx), code, oauth2.VerifierOption(asked.Verifier))
+	options, err := c.authentication(p)
+	if err != nil {
+		return identity.Assertion{}, err
+	}
+	token, err := c.oauth(p).Exchange(c.calling(ctx), code, append(options, oauth2.VerifierOption(asked.Verifier))...)
 	if err != nil {
 		return identity.Assertion{}, c.unredeemed(ctx, err)
 	}
@@ -59,7 +63,15 @@ func (c *Connector) Finish(ctx context.Context, state []byte, in binding.Receive
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	return c.assertion(claims)
+	said, err := c.assertion(claims)
+	if err != nil {
+		return identity.Assertion{}, err
+	}
+	if err := c.complete(ctx, p, claims, token.AccessToken); err != nil {
+		return identity.Assertion{}, err
+	}
+	said.Attributes, said.LogoutHint = claims.attributes(), raw
+	return said, nil
 }
 
 // code returns the authorization code of an answer to that very question. Each

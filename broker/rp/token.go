@@ -37,7 +37,11 @@ func hashOf(alg string) (crypto.Hash, bool) {
 // verify returns the claims of an ID token that proves the answer to asked
 // (OpenID Connect Core 3.1.3.7).
 func (c *Connector) verify(ctx context.Context, p *provider, asked pending, raw, accessToken string) (object, error) {
-	hash, err := algorithm(raw)
+	head, err := header(raw)
+	if err != nil {
+		return nil, err
+	}
+	hash, err := algorithm(head)
 	if err != nil {
 		return nil, err
 	}
@@ -69,18 +73,23 @@ func (c *Connector) verify(ctx context.Context, p *provider, asked pending, raw,
 	return claims, nil
 }
 
-// algorithm returns the hash that belongs to the alg of a compact JWS.
-func algorithm(raw string) (crypto.Hash, error) {
-	header, _, _ := strings.Cut(raw, ".")
-	b, err := base64.RawURLEncoding.DecodeString(header)
+// header returns the header of a compact JWS, of which nothing is proved.
+func header(raw string) (object, error) {
+	first, _, _ := strings.Cut(raw, ".")
+	b, err := base64.RawURLEncoding.DecodeString(first)
 	if err != nil {
-		return 0, malformed("an id_token that is no JWS", "a compact JWS")
+		return nil, malformed("a token that is no JWS", "a compact JWS")
 	}
 	o, err := decode(b)
 	if err != nil {
-		return 0, malformed("an id_token whose header is no JSON object", "a compact JWS")
+		return nil, malformed("a token whose header is no JSON object", "a compact JWS")
 	}
-	alg := o.text("alg")
+	return o, nil
+}
+
+// algorithm returns the hash that belongs to the alg of a header.
+func algorithm(head object) (crypto.Hash, error) {
+	alg := head.text("alg")
 	if alg == "" || strings.EqualFold(alg, "none") {
 		return 0, upstream("up.unsigned", identity.KindInvalid, "The answer of your organization is not signed.", "alg "+clean(alg), "a signature")
 	}
@@ -199,27 +208,45 @@ func (c *Connector) assertion(claims object) (identity.Assertion, error) {
 		return identity.Assertion{}, err
 	}
 	out := identity.Assertion{
-		Principal:  identity.Principal{Issuer: c.cfg.Issuer, Subject: claims.text("sub")},
-		Context:    identity.AuthnContext{Class: identity.ClassRef(claims.text("acr")), Instant: at},
-		Attributes: identity.Attributes{},
-		Session:    identity.SessionID(claims.text("sid")),
+		Principal: identity.Principal{Issuer: c.cfg.Issuer, Subject: claims.text("sub")},
+		Context:   identity.AuthnContext{Class: identity.ClassRef(claims.text("acr")), Instant: at},
+		Session:   identity.SessionID(claims.text("sid")),
 	}
 	for _, m := range claims.texts("amr") {
 		out.Context.Methods = append(out.Context.Methods, identity.Method(m))
 	}
-	for name := range claims {
-		if values := claims.values(name); len(values) > 0 {
-			out.Attributes[identity.Name(name)] = values
-		}
-	}
 	return out, nil
 }
 
-// values returns a claim as texts; objects are nothing that an attribute holds.
-func (o object) values(name string) []string {
-	list, ok := o[name].([]any)
+// attributes returns the claims of a person as texts, by their names. What is
+// within an object goes by the names on the way to it, such as
+// realm_access.roles, unless a claim has that very name.
+func (o object) attributes() identity.Attributes {
+	out := identity.Attributes{}
+	o.gather(out, "")
+	for name, v := range o {
+		if values := texts(v); len(values) > 0 && !protocol(name) {
+			out[identity.Name(name)] = values
+		}
+	}
+	return out
+}
+
+func (o object) gather(out identity.Attributes, prefix string) {
+	for name, v := range o {
+		if inner, ok := v.(object); ok {
+			inner.gather(out, prefix+name+".")
+		} else if values := texts(v); len(values) > 0 && prefix != "" {
+			out[identity.Name(prefix+name)] = values
+		}
+	}
+}
+
+// texts returns a claim as texts; objects within a list are left out.
+func texts(claim any) []string {
+	list, ok := claim.([]any)
 	if !ok {
-		list = []any{o[name]}
+		list = []any{claim}
 	}
 	var out []string
 	for _, v := range list {

@@ -242,6 +242,7 @@ type ConnectionConfig struct {
 	ClientSecret            string     `yaml:"client_secret"` // reference
 	RequestScopes           stringList `yaml:"request_scopes"`
 	TokenEndpointAuthMethod string     `yaml:"token_endpoint_auth_method"`
+	UserInfo                *bool      `yaml:"userinfo"` // nil: true
 }
 
 // RequireConfig is what is demanded of an upstream, and what is not.

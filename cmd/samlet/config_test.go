@@ -59,7 +59,7 @@ func TestConfigFaults(t *testing.T) {
 		{"OpenID Provider without its keys", minimal + "connections:\n  - {id: op, type: oidc, issuer: \"http://op.partner.test\", token_endpoint_auth_method: none}\n", []string{
 			`4:5: connections[0]: a connection of type oidc needs client_id and client_secret`,
 			`4:34: connections[0].issuer: want an https URL without query and fragment, got "http://op.partner.test"`,
-			`4:88: connections[0].token_endpoint_auth_method: want client_secret_basic or client_secret_post, got "none"`,
+			`4:88: connections[0].token_endpoint_auth_method: want client_secret_basic or client_secret_post or private_key_jwt, got "none"`,
 		}},
 		{"one OpenID Provider twice", minimal + "connections:\n" + strings.Repeat("  - {id: op, type: oidc, issuer: \"https://op.partner.test\", client_id: a, client_secret: \"literal:b\"}\n", 2), []string{
 			`5:10: connections[1].id: the id "op" is taken by an earlier entry`,
@@ -90,7 +90,7 @@ func TestConfigFaults(t *testing.T) {
 			"6:75: connections[0].sign_requests: with idp_initiated the requests are signed",
 			"6:98: connections[0].idp_initiated[0]: a takes no sign-in that it did not ask for; set its session.idp_initiated if its vendor wants one",
 		}},
-		{"a directory that begins sign-ins", minimal + sp + "connections: [{id: b, type: ldap, idp_initiated: [a]}]\n", []string{"6:50: connections[0].idp_initiated: only a saml connection begins a sign-in"}},
+		{"a directory that begins sign-ins", minimal + sp + "connections: [{id: b, type: ldap, idp_initiated: [a]}]\n", []string{"6:50: connections[0].idp_initiated: only a saml or oidc connection begins a sign-in"}},
 		{"a directory with artifacts", minimal + "connections: [{id: b, type: ldap, artifact: true}]\n", []string{"3:45: connections[0].artifact: only a saml connection answers by artifact"}},
 		{"bad pattern", minimal + sp + "    release: [{attribute: groups, only: [\"[\"]}]\n", []string{`6:42: service_providers[0].release[0].only[0]: "[" is no pattern: syntax error in pattern`}},
 		{"id taken", minimal + sp + "  - id: a\n    metadata: {file: b.xml}\n", []string{`6:9: service_providers[1].id: the id "a" is taken by an earlier entry`}},

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/samlet-id/samlet/broker/ldap"
+	"github.com/samlet-id/samlet/broker/rp"
 	"github.com/samlet-id/samlet/identity"
 )
 
@@ -27,9 +28,17 @@ type connectionRow struct {
 	Certificates []string `json:"certificates,omitempty"` // subject and end of validity
 	ACS          string   `json:"acs,omitempty"`          // ours, for the partner
 	SPMetadata   string   `json:"sp_metadata,omitempty"`  // ours, for the partner
-	RedirectURI  string   `json:"redirect_uri,omitempty"` // ours, for the partner
-	Findings     []string `json:"findings,omitempty"`
-	Disabled     bool     `json:"disabled"`
+	// Ours, for the OpenID Provider, by the names of client metadata (OpenID Connect
+	// Dynamic Client Registration 1.0, 2).
+	RedirectURI  string `json:"redirect_uri,omitempty"`
+	JWKSURI      string `json:"jwks_uri,omitempty"`
+	PostLogout   string `json:"post_logout_redirect_uri,omitempty"`
+	BackChannel  string `json:"backchannel_logout_uri,omitempty"`
+	FrontChannel string `json:"frontchannel_logout_uri,omitempty"`
+	Initiate     string `json:"initiate_login_uri,omitempty"`
+
+	Findings []string `json:"findings,omitempty"`
+	Disabled bool     `json:"disabled"`
 }
 
 // connectionRows lists every connection of the configuration. One whose metadata
@@ -48,7 +57,14 @@ func connectionRows(snap *snapshot) []connectionRow {
 			row.describe(snap.connection(c.ID))
 		}
 		if c.Type == "oidc" {
-			row.EntityID, row.RedirectURI = c.Issuer, base+pathCallback+row.ID
+			row.EntityID, row.RedirectURI, row.PostLogout = c.Issuer, base+pathCallback+row.ID, base+pathOIDCLogout+row.ID
+			row.BackChannel, row.FrontChannel = row.PostLogout+pathLogoutBack, row.PostLogout+pathLogoutFront
+			if c.TokenEndpointAuthMethod == rp.AuthPrivateKey {
+				row.JWKSURI = base + pathJWKS
+			}
+			if len(c.IDPInitiated) > 0 {
+				row.Initiate = base + pathInitiate + row.ID
+			}
 		}
 		rows = append(rows, row)
 	}
@@ -118,7 +134,14 @@ func connectionShowCommand() *cobra.Command {
 			fmt.Fprintf(cmd.OutOrStdout(), "id            %s\ntype          %s\nname          %s\ndomains       %s\ndisabled      %t\n",
 				r.ID, r.Type, r.Name, strings.Join(r.EmailDomains, ", "), r.Disabled)
 			if r.Type == "oidc" {
-				fmt.Fprintf(cmd.OutOrStdout(), "issuer        %s\n\nFor the partner:\nredirect URI  %s\n", r.EntityID, r.RedirectURI)
+				fmt.Fprintf(cmd.OutOrStdout(), "issuer        %s\n\nFor the partner:\nredirect_uri              %s\npost_logout_redirect_uri  %s\nbackchannel_logout_uri    %s\nfrontchannel_logout_uri   %s\n",
+					r.EntityID, r.RedirectURI, r.PostLogout, r.BackChannel, r.FrontChannel)
+				if r.JWKSURI != "" {
+					fmt.Fprintf(cmd.OutOrStdout(), "jwks_uri                  %s\n", r.JWKSURI)
+				}
+				if r.Initiate != "" {
+					fmt.Fprintf(cmd.OutOrStdout(), "initiate_login_uri        %s\n", r.Initiate)
+				}
 			}
 			if r.Type != "saml" {
 				return nil
@@ -134,7 +157,7 @@ func connectionTestCommand() *cobra.Command {
 	var in trialInput
 	cmd := &cobra.Command{
 		Use:   "test ID",
-		Short: "Check a connection's metadata or directory; with --claims or --response, show whom they would become, without keeping anything",
+		Short: "Check a connection's metadata, OpenID Provider or directory; with --claims or --response, show whom they would become, without keeping anything",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if in.given() {
@@ -169,6 +192,11 @@ func checkConnection(cmd *cobra.Command, id string) error {
 			return err
 		}
 		if err := d.Check(); err != nil {
+			return err
+		}
+	}
+	if c := snap.connection(r.ID); c != nil && c.Type == "oidc" {
+		if err := checkProvider(cmd.Context(), snap, c.ID); err != nil {
 			return err
 		}
 	}

@@ -16,8 +16,8 @@ func (d *decoder) checkInitiated(at string, c ConnectionConfig, parties []Servic
 	if len(c.IDPInitiated) == 0 {
 		return
 	}
-	if c.Type != "saml" {
-		d.faultAt(at+".idp_initiated", "only a saml connection begins a sign-in")
+	if c.Type != "saml" && c.Type != "oidc" {
+		d.faultAt(at+".idp_initiated", "only a saml or oidc connection begins a sign-in")
 		return
 	}
 	if c.SignRequests != nil && !*c.SignRequests {
@@ -61,17 +61,42 @@ func (h *house) unsolicited(w http.ResponseWriter, r *http.Request, id identity.
 	if !begins {
 		return why
 	}
-	landing, err := h.landing(c.config.IDPInitiated, in.Form.Get("RelayState"))
+	return h.land(w, r, c, in.Form.Get("RelayState"))
+}
+
+// initiated takes what an OpenID Provider begins a sign-in with (OpenID Connect Core
+// 4, its own name as iss), which says nothing of anybody: the browser goes back with
+// a question.
+func (h *house) initiated(w http.ResponseWriter, r *http.Request, id identity.ConnectionID) error {
+	c := h.snapshot.connection(string(id))
+	if err := r.ParseForm(); err != nil || c == nil || len(c.config.IDPInitiated) == 0 || c.Disabled {
+		return &identity.Error{
+			Kind: identity.KindInvalid, Code: "up.unsolicited", Who: identity.WhoUser, Err: err,
+			Msg: "Sign-ins do not begin at your organization. Start from the application instead.", Expected: "idp_initiated of the connection",
+		}
+	}
+	if seen := r.Form.Get("iss"); seen != string(c.Issuer) {
+		return &identity.Error{
+			Kind: identity.KindInvalid, Code: "up.issuer", Who: identity.WhoPartner, Seen: seen, Expected: string(c.Issuer),
+			Msg: "The sign-in was begun by another identity provider.",
+		}
+	}
+	return h.land(w, r, c, r.Form.Get("target_link_uri"))
+}
+
+// land begins a sign-in at an application for somebody whom the connection sent.
+func (h *house) land(w http.ResponseWriter, r *http.Request, c *connection, target string) error {
+	landing, err := h.landing(c.config.IDPInitiated, target)
 	if err != nil {
 		return err
 	}
 	h.log.LogAttrs(r.Context(), slog.LevelInfo, "sign-in begun by an upstream",
-		slog.String("request_id", web.RequestID(r.Context())), slog.String("connection", string(id)), slog.String("sp", string(landing)))
-	return h.idp.Land(w, r, landing, id)
+		slog.String("request_id", web.RequestID(r.Context())), slog.String("connection", string(c.ID)), slog.String("sp", string(landing)))
+	return h.idp.Land(w, r, landing, c.ID)
 }
 
-// landing chooses the application: the one that a RelayState names by its id or
-// entityID, else the first.
+// landing chooses the application: the one that a RelayState or target_link_uri
+// names by its id or entityID, else the first.
 func (h *house) landing(allowed []string, relayState string) (identity.RelyingPartyID, error) {
 	for _, p := range h.snapshot.Parties {
 		if relayState != string(p.ID) && relayState != string(p.EntityID) {

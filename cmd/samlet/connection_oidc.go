@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,9 +14,18 @@ import (
 	"github.com/samlet-id/samlet/internal/web"
 )
 
-// pathCallback is where OpenID Providers send their answers, with the
-// connection's id after it.
-const pathCallback = "/oidc/callback/"
+// The addresses of ours for OpenID Providers, with the connection's id after them:
+// where they send their answers, and the browser after a logout that began here;
+// below the latter, where they tell of their own; and where they begin a sign-in.
+// pathJWKS is the same for all.
+const (
+	pathCallback    = "/oidc/callback/"
+	pathOIDCLogout  = "/oidc/logout/"
+	pathLogoutBack  = "/back"
+	pathLogoutFront = "/front"
+	pathInitiate    = "/oidc/initiate/"
+	pathJWKS        = "/oidc/jwks"
+)
 
 // checkOIDC checks what connections of type oidc need. The connection's keys and
 // codes travel to the issuer: in the clear only within this machine.
@@ -34,15 +45,22 @@ func (d *decoder) checkOIDC(cfg *Config) {
 			d.faultAt(at+".issuer", "%s is the issuer of another connection already", c.Issuer)
 		}
 		issuers[c.Issuer] = true
-		if c.ClientID == "" || c.ClientSecret == "" {
+		byKey := c.TokenEndpointAuthMethod == rp.AuthPrivateKey
+		switch {
+		case c.ClientID == "" || c.ClientSecret == "" && !byKey:
 			d.faultAt(at, "a connection of type oidc needs client_id and client_secret")
+		case c.ClientSecret != "" && byKey:
+			d.faultAt(at+".client_secret", "with private_key_jwt there is no secret: the partner reads our keys")
 		}
-		d.oneOf(at+".token_endpoint_auth_method", c.TokenEndpointAuthMethod, "", rp.AuthBasic, rp.AuthPost)
+		d.oneOf(at+".token_endpoint_auth_method", c.TokenEndpointAuthMethod, "", rp.AuthBasic, rp.AuthPost, rp.AuthPrivateKey)
 	}
 }
 
 // clientSecret resolves the reference of connection i.
 func (s *sources) clientSecret(i int, c ConnectionConfig) identity.Secret {
+	if c.ClientSecret == "" {
+		return identity.Secret{}
+	}
 	raw, err := s.decoder.reference(c.ClientSecret)
 	secret := strings.TrimSpace(string(raw))
 	switch {
@@ -56,27 +74,59 @@ func (s *sources) clientSecret(i int, c ConnectionConfig) identity.Secret {
 
 // relyingParty makes the connector of a connection of type oidc.
 func (h *house) relyingParty(c connection, sh *shared) (*rp.Connector, error) {
-	return rp.New(rp.Config{
+	base := h.snapshot.Config.Server.BaseURL
+	connector, err := rp.New(rp.Config{
 		Issuer: identity.EntityID(c.config.Issuer), ClientID: c.config.ClientID, ClientSecret: c.secret,
-		AuthMethod: c.config.TokenEndpointAuthMethod, RedirectURL: h.snapshot.Config.Server.BaseURL + pathCallback + string(c.ID),
-		Scopes: c.config.RequestScopes, HTTP: h.outbound, Store: sh.store,
+		AuthMethod: c.config.TokenEndpointAuthMethod, Keys: h.snapshot.Keys,
+		RedirectURL: base + pathCallback + string(c.ID), PostLogoutURL: base + pathOIDCLogout + string(c.ID),
+		Scopes: c.config.RequestScopes, SkipUserInfo: c.config.UserInfo != nil && !*c.config.UserInfo, HTTP: h.outbound, Store: sh.store,
 		Skew: time.Duration(c.config.Require.MaxClockSkew), Now: sh.now, Rand: sh.rand,
 	})
+	if err != nil {
+		return nil, fmt.Errorf("connection %q: %w", c.ID, err)
+	}
+	h.relying[c.ID] = connector
+	return connector, nil
 }
 
-// mountCallbacks serves where OpenID Providers send their answers, and returns
-// the patterns that take forms from other sites (response_mode form_post).
-func (h *house) mountCallbacks(mux *http.ServeMux, site *web.Web) []string {
+// checkProvider asks the OpenID Provider of a connection for what a sign-in needs
+// of it.
+func checkProvider(ctx context.Context, snap *snapshot, id identity.ConnectionID) error {
+	s, err := openStage(ctx, stageConfig{Snapshot: snap})
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.relying[id].Check(ctx), s.Close(ctx))
+}
+
+// mountProviders serves what OpenID Providers need of us, and returns the patterns
+// that take forms from other sites (response_mode form_post).
+func (h *house) mountProviders(mux *http.ServeMux, site *web.Web) ([]string, error) {
+	if len(h.relying) == 0 {
+		return nil, nil
+	}
+	keys, err := rp.PublicKeys(h.snapshot.Keys)
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("GET "+pathJWKS, site.Handle(func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Content-Type", "application/jwk-set+json")
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		_, _ = w.Write(keys) // fails only when whoever asked has gone
+		return nil
+	}))
 	var crossSite []string
-	for _, c := range h.snapshot.Connections {
-		if c.Type != "oidc" {
-			continue
-		}
-		path := pathCallback + string(c.ID)
-		answer := site.Handle(func(w http.ResponseWriter, r *http.Request) error { return h.login.Return(w, r, c.ID) })
+	for id := range h.relying {
+		path := pathCallback + string(id)
+		answer := site.Handle(func(w http.ResponseWriter, r *http.Request) error { return h.login.Return(w, r, id) })
 		mux.Handle("GET "+path, answer)
 		mux.Handle("POST "+path, answer)
-		crossSite = append(crossSite, "POST "+path)
+		begin := pathInitiate + string(id)
+		initiate := site.Handle(func(w http.ResponseWriter, r *http.Request) error { return h.initiated(w, r, id) })
+		mux.Handle("GET "+begin, initiate)
+		mux.Handle("POST "+begin, initiate)
+		crossSite = append(crossSite, "POST "+path, "POST "+begin)
+		h.mountProviderLogout(mux, site, id)
 	}
-	return crossSite
+	return crossSite, nil
 }

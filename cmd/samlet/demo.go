@@ -56,14 +56,18 @@ var (
 	demoPartner = demoUser{"pat", identity.Attributes{
 		identity.Mail: {"pat@partner.test"}, identity.GivenName: {"Pat"}, identity.FamilyName: {"Park"}, identity.Groups: {"staff"},
 	}}
+	demoOpen = demoUser{"olga", identity.Attributes{
+		identity.Mail: {"olga@openid.test"}, identity.GivenName: {"Olga"}, identity.FamilyName: {"Orlov"}, identity.Groups: {"partners"},
+	}}
 )
 
 // demo is the world of `samlet demo`, which end-to-end tests start too: samlet,
-// a partner's identity provider (a samlet of its own) that samlet brokers, and
-// two applications.
+// a partner's identity provider (a samlet of its own) and another's OpenID
+// Provider, which samlet brokers, and two applications.
 type demo struct {
 	Samlet  string // base URLs
 	Partner string
+	OpenID  string
 	Apps    [2]string
 
 	dir     string // of samlet; the partner's is beside it
@@ -79,14 +83,15 @@ type demo struct {
 	err error // the first failure of a part that was running
 }
 
-// demoHosts are the hosts of samlet, the partner and the applications. Each is
+// demoHosts are the hosts of samlet, the partner, the applications and the OpenID
+// Provider. Each is
 // on a host of its own, because cookies are not kept apart by ports. Outside of
 // Linux only one loopback address answers, and names stand in.
-func demoHosts() [4][2]string {
+func demoHosts() [5][2]string {
 	if runtime.GOOS == "linux" {
-		return [4][2]string{{"127.0.0.1", "127.0.0.1"}, {"127.0.0.2", "127.0.0.2"}, {"127.0.0.3", "127.0.0.3"}, {"127.0.0.4", "127.0.0.4"}}
+		return [5][2]string{{"127.0.0.1", "127.0.0.1"}, {"127.0.0.2", "127.0.0.2"}, {"127.0.0.3", "127.0.0.3"}, {"127.0.0.4", "127.0.0.4"}, {"127.0.0.6", "127.0.0.6"}}
 	}
-	return [4][2]string{{"localhost", "127.0.0.1"}, {"partner.localhost", "127.0.0.1"}, {"app1.localhost", "127.0.0.1"}, {"app2.localhost", "127.0.0.1"}}
+	return [5][2]string{{"localhost", "127.0.0.1"}, {"partner.localhost", "127.0.0.1"}, {"app1.localhost", "127.0.0.1"}, {"app2.localhost", "127.0.0.1"}, {"openid.localhost", "127.0.0.1"}}
 }
 
 // startDemo builds the world in dir and starts it. On an error everything that
@@ -99,8 +104,8 @@ func startDemo(ctx context.Context, dir string, log io.Writer) (_ *demo, err err
 			err = errors.Join(err, d.Close())
 		}
 	}()
-	var listeners [4]net.Listener
-	var urls [4]string
+	var listeners [5]net.Listener
+	var urls [5]string
 	for i, host := range demoHosts() {
 		if listeners[i], err = listenNear(host[1], 8080+i); err != nil {
 			return nil, err
@@ -111,7 +116,7 @@ func startDemo(ctx context.Context, dir string, log io.Writer) (_ *demo, err err
 		}
 		urls[i] = "http://" + net.JoinHostPort(host[0], port)
 	}
-	d.Samlet, d.Partner, d.Apps = urls[0], urls[1], [2]string{urls[2], urls[3]}
+	d.Samlet, d.Partner, d.Apps, d.OpenID = urls[0], urls[1], [2]string{urls[2], urls[3]}, urls[4]
 
 	partner, err := d.startServer(ctx, filepath.Join(dir, "partner"), d.Partner, listeners[1], log, demoPartner)
 	if err != nil {
@@ -121,6 +126,9 @@ func startDemo(ctx context.Context, dir string, log io.Writer) (_ *demo, err err
 		return nil, err
 	}
 	if err := d.connectPartner(ctx, partner); err != nil {
+		return nil, err
+	}
+	if err := d.startOpenID(ctx, listeners[4]); err != nil {
 		return nil, err
 	}
 	for i, name := range []string{"Application 1", "Application 2"} {
@@ -172,18 +180,12 @@ func (d *demo) connectPartner(ctx context.Context, partner *server) error {
 	if err := replaceFile(filepath.Join(d.dir, "metadata", "partner.xml"), idpMetadata.Body); err != nil {
 		return err
 	}
-	err = editConfig(d.samlet.path, func(raw []byte) ([]byte, error) {
-		list, err := findList(raw, "connections")
-		if err != nil {
-			return nil, err
-		}
-		return list.append("connections", `- id: partner
+	err = d.addConnection(`- id: partner
   type: saml
   name: Partner Ltd
   email_domains: [partner.test]
   metadata: {file: metadata/partner.xml}
-`), nil
-	}, nil)
+`)
 	if err != nil {
 		return err
 	}
@@ -291,14 +293,18 @@ samlet demo: everything below runs in this process and is gone when it ends.
     Built-in test page    %s/test
     Its configuration     %s
   Partner's IdP           %s
+  Partner's OpenID        %s
+   Provider
 
 Sign in at application 1 as one of these, then open application 2: no prompt.
 Sign out at one of them, and the other and samlet have signed you out, too.
 
   %-18s password %q   (kept by samlet)
   %-18s password %q   (samlet sends them to the partner, where the name is %q)
+  %-18s password %q   (samlet sends them to the OpenID Provider)
 
 Stop with Ctrl-C.
-`, d.Apps[0], d.Apps[1], d.Samlet, d.Samlet, d.Samlet, d.samlet.path, d.Partner,
-		demoLocal.name, demoPassword, demoPartner.set.First(identity.Mail), demoPassword, demoPartner.name)
+`, d.Apps[0], d.Apps[1], d.Samlet, d.Samlet, d.Samlet, d.samlet.path, d.Partner, d.OpenID,
+		demoLocal.name, demoPassword, demoPartner.set.First(identity.Mail), demoPassword, demoPartner.name,
+		demoOpen.set.First(identity.Mail), demoPassword)
 }

@@ -83,6 +83,23 @@ func TestOneLoginThroughTheWholeHouse(t *testing.T) {
 			first = row
 		}
 	})
+	t.Run("OpenID Provider, and out again", func(t *testing.T) {
+		b := peer.NewBrowser(t)
+		page := b.Walk(world.Apps[0]+"/app/signin", peer.Fill{"identifier": "olga@openid.test"})
+		if got := page.URL.String(); !strings.HasPrefix(got, world.OpenID) {
+			t.Fatalf("the sign-in led to %s, want the OpenID Provider at %s", got, world.OpenID)
+		}
+		wantWords(t, b.Continue(peer.Fill{"password": "wrong"}), "do not belong together")
+		page = b.Continue(peer.Fill{"password": demoPassword})
+		wantWords(t, page, "olga@openid.test", "Orlov", "partners", world.OpenID)
+		b.Get(world.Samlet + "/logout")
+		b.Submit(b.Page().Forms()[0], nil)
+		wantWords(t, b.Continue(nil), "You are signed out")
+		page = b.Walk(world.Apps[1]+"/app/signin", peer.Fill{"identifier": "olga@openid.test"})
+		if page.Form("password") == nil || !strings.HasPrefix(page.URL.String(), world.OpenID) {
+			t.Errorf("after signing out the OpenID Provider did not ask again: %s\n%s", page.URL, page.Text())
+		}
+	})
 	t.Run("wrong password", func(t *testing.T) {
 		b := peer.NewBrowser(t)
 		page := b.Walk(world.Apps[0]+"/app/signin", peer.Fill{"identifier": "alice", "password": "wrong horse battery"})

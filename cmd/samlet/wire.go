@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/samlet-id/samlet/broker"
+	"github.com/samlet-id/samlet/broker/rp"
 	"github.com/samlet-id/samlet/broker/sp"
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/idp"
@@ -66,6 +67,7 @@ type house struct {
 	login      *login.Authenticator
 	broker     *broker.Broker
 	connectors map[identity.ConnectionID]*sp.Connector
+	relying    map[identity.ConnectionID]*rp.Connector
 	handler    http.Handler
 	requests   sync.WaitGroup // under way
 }
@@ -81,7 +83,7 @@ func build(snap *snapshot, sh *shared) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &house{snapshot: snap, outbound: newOutbound(cfg), log: sh.log, now: sh.now, connectors: map[identity.ConnectionID]*sp.Connector{}}
+	h := &house{snapshot: snap, outbound: newOutbound(cfg), log: sh.log, now: sh.now, connectors: map[identity.ConnectionID]*sp.Connector{}, relying: map[identity.ConnectionID]*rp.Connector{}}
 	upstream, err := h.buildBroker(sh)
 	if err != nil {
 		return nil, err
@@ -98,7 +100,11 @@ func build(snap *snapshot, sh *shared) (*house, error) {
 	mux := http.NewServeMux()
 	h.idp.Mount(mux)
 	h.login.Mount(mux)
-	crossSite := slices.Concat(h.idp.CrossSitePosts(), h.mountConnections(mux, site), h.mountCallbacks(mux, site))
+	callbacks, err := h.mountProviders(mux, site)
+	if err != nil {
+		return nil, err
+	}
+	crossSite := slices.Concat(h.idp.CrossSitePosts(), h.mountConnections(mux, site), callbacks)
 	if *cfg.Server.TestPage {
 		test, err := h.buildTestPage(sh, site, parties)
 		if err != nil {
@@ -141,7 +147,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 		if c.Type == "oidc" {
 			connector, err := h.relyingParty(c, sh)
 			if err != nil {
-				return nil, fmt.Errorf("connection %q: %w", c.ID, err)
+				return nil, err
 			}
 			upstreams = append(upstreams, broker.Upstream{Connection: c.Connection, Connector: connector})
 		}

@@ -42,7 +42,7 @@ var plan = map[string][]string{
 
 	"idp":             {"identity", "store", "binding", "metadata", "certs", "internal/xmlsec", "internal/web", "templates"},
 	"broker/sp":       {"identity", "broker", "store", "binding", "metadata", "certs", "internal/xmlsec"},
-	"broker/rp":       {"identity", "broker", "store", "binding"},
+	"broker/rp":       {"identity", "broker", "store", "binding", "certs"},
 	"broker/ldap":     {"identity"},
 	"login/directory": {"identity", "login", "store", "templates"},
 	"login/password":  {"identity", "login", "store", "templates"},
@@ -70,6 +70,7 @@ var owners = map[string][]string{
 	"github.com/crewjam/saml":             {"idp", "broker/sp", "metadata", "internal/peer"},
 	"github.com/coreos/go-oidc/v3":        {"broker/rp"},
 	"golang.org/x/oauth2":                 {"broker/rp"},
+	"github.com/go-jose/go-jose/v4":       {"broker/rp", "cmd/samlet"},
 	"github.com/russellhaering/gosaml2":   {"internal/peer"},
 	"github.com/mattn/go-sqlite3":         {"store/sqlstore"},
 	"github.com/jackc/pgx/v5":             {"store/sqlstore"},

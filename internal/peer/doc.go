@@ -17,6 +17,7 @@ package peer
 // always free ones.
 const (
 	hostSimpleSAMLphp = "127.0.0.20"
+	hostOIDCProvider  = "127.0.0.21"
 	hostMellon        = "127.0.0.31"
 	hostPySAML2       = "127.0.0.32"
 	hostNodeSAML      = "127.0.0.33"

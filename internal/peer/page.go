@@ -71,8 +71,8 @@ func (p *Page) Form(fields ...string) *Form {
 	return nil
 }
 
-// next is the form that Continue submits: one that carries a SAML message and
-// asks nothing, or the first that asks for something in fill, with that part.
+// next is the form that Continue submits: one that carries a SAML message, or
+// oidc-provider's confirmation of a logout, and asks nothing, or the first that asks for something in fill, with that part.
 func (p *Page) next(fill Fill) (*Form, Fill) {
 	for _, f := range p.Forms() {
 		known := Fill{}
@@ -81,7 +81,7 @@ func (p *Page) next(fill Fill) (*Form, Fill) {
 				known[c.name] = v
 			}
 		}
-		if len(known) > 0 || f.Has("SAMLRequest") || f.Has("SAMLResponse") {
+		if len(known) > 0 || f.Has("SAMLRequest") || f.Has("SAMLResponse") || f.Has("xsrf") {
 			return f, known
 		}
 	}

@@ -183,3 +183,14 @@ SELECT id, record, class, also, methods, aal, instant, authorities, connection,
 FROM sessions WHERE upstream_subject = $1 AND upstream_issuer = $2 ORDER BY id`, subject, issuer)
 	return out, err
 }
+
+// UpstreamIndex implements store.Sessions.
+func (s sessions) UpstreamIndex(ctx context.Context, issuer identity.EntityID, index identity.SessionID) ([]identity.Session, error) {
+	var out []identity.Session
+	err := s.c.all(ctx, appendSession(&out), `
+SELECT id, record, class, also, methods, aal, instant, authorities, connection,
+	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
+	upstream_index, created, not_after
+FROM sessions WHERE upstream_index = $1 AND upstream_index <> '' AND upstream_issuer = $2 ORDER BY id`, index, issuer)
+	return out, err
+}

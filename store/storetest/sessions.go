@@ -123,6 +123,25 @@ func testSessions(t *testing.T, s store.Store) {
 				t.Errorf("FromUpstream %s (-want +got):\n%s", c.name, diff)
 			}
 		}
+		for _, c := range []struct {
+			name   string
+			index  identity.SessionID
+			issuer identity.EntityID
+			want   []identity.Session
+		}{
+			{"the session's", first.UpstreamIx, first.Upstream.Issuer, []identity.Session{first, other}},
+			{"another session's", "nothing", first.Upstream.Issuer, nil},
+			{"none", "", first.Upstream.Issuer, nil},
+			{"the same at another upstream", first.UpstreamIx, "https://other.example.test/idp", nil},
+		} {
+			got, err := tx.Sessions.UpstreamIndex(ctx, c.issuer, c.index)
+			if err != nil {
+				return err
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("UpstreamIndex %s (-want +got):\n%s", c.name, diff)
+			}
+		}
 		return nil
 	})
 	update(t, s, func(tx *store.Tx) error {
