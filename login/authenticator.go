@@ -110,6 +110,12 @@ func (a *Authenticator) next(ctx context.Context, tx *store.Tx, t *transaction, 
 	var g *guest
 	if l != nil {
 		g = &guest{session: l.session, record: &l.record}
+		if !t.ended() {
+			var err error
+			if g.gap, err = a.gap(ctx, tx, t.Request, l.session, l.record, now); err != nil {
+				return decision{}, nil, err
+			}
+		}
 	}
 	d := a.decide(t, g, now)
 	if d.step != stepFinish {

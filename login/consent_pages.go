@@ -41,7 +41,7 @@ func (a *Authenticator) judge(ctx context.Context, t *transaction, l *live) (dec
 // the protocol or, where there may be something to ask first, to the dispatcher.
 func (a *Authenticator) onto(t *ticket) string {
 	rp, ok := a.cfg.RelyingParty(t.Request.RelyingParty)
-	if ok && rp.Consent != identity.ConsentNever && t.Refusal == nil {
+	if !t.ended() || ok && rp.Consent != identity.ConsentNever && t.Refusal == nil {
 		return a.loginPath(t.id)
 	}
 	return t.resume()

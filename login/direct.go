@@ -41,7 +41,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, r *http.Request, req i
 	case stepMethod:
 	case stepRefuse:
 		return identity.Assertion{}, d.why
-	case stepFinish, stepIdentify, stepChoose, stepUpstream, stepConsent, stepJoin:
+	case stepFinish, stepIdentify, stepChoose, stepFactor, stepUpstream, stepConsent, stepJoin:
 		return identity.Assertion{}, errPageNeeded()
 	}
 	factor, err := a.method(t.Connection).Verify(ctx, Step{

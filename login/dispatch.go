@@ -17,6 +17,7 @@ const (
 	stepIdentify             // ask who it is
 	stepChoose               // ask where from
 	stepMethod               // ask for the proof
+	stepFactor               // ask a guest for the proof that they lack
 	stepUpstream             // send the browser to the connection
 	stepConsent              // ask what may leave
 	stepJoin                 // ask somebody new whether they have an account
@@ -35,6 +36,8 @@ func (s step) String() string {
 		return "choose"
 	case stepMethod:
 		return "method"
+	case stepFactor:
+		return "factor"
 	case stepUpstream:
 		return "upstream"
 	case stepConsent:
@@ -46,8 +49,10 @@ func (s step) String() string {
 }
 
 type decision struct {
-	step step
-	why  *identity.Error
+	step  step
+	why   *identity.Error
+	name  string                // by which a guest is asked for the factor that they lack
+	after identity.ConnectionID // by which they have come in
 }
 
 // guest is somebody with a session, and what stands against telling the relying
@@ -57,6 +62,7 @@ type guest struct {
 	record  *identity.Record
 	refusal *identity.Error // they may not be signed in there
 	ask     bool            // they have not said yet what may leave
+	gap     string          // the name by which they can be asked for what the session lacks
 }
 
 // named reports whether an identifier that was typed means the guest: one of
@@ -90,11 +96,13 @@ func (a *Authenticator) decide(t *transaction, g *guest, now time.Time) decision
 	// that another tab has begun meanwhile.
 	case g != nil && (t.Identifier == "" || g.named(t.Identifier)) && !t.Request.ForceAuthn && !t.Request.Afresh && unmet(t.Request, g.session, now) == nil:
 		return t.admit(g)
+	case t.stepsUp(g):
+		return decision{step: stepFactor, name: g.gap, after: g.session.Connection}
 	}
 	if why := a.outOfScope(t.Request); why != nil {
 		return decision{step: stepRefuse, why: why}
 	}
-	if t.Request.IsPassive {
+	if t.Request.IsPassive && !a.silent(t) {
 		return decision{step: stepRefuse, why: errPassive()}
 	}
 	local, upstreams := a.offer(t.Request)
@@ -115,6 +123,12 @@ func (a *Authenticator) decide(t *transaction, g *guest, now time.Time) decision
 	// Whoever was sent away and is back without an answer pressed the back
 	// button: they want to choose again, not to be sent away again.
 	return decision{step: stepChoose}
+}
+
+// silent reports whether an upstream is left to say, without a page, who is there:
+// the one that the request leads to, if it was not asked yet.
+func (a *Authenticator) silent(t *transaction) bool {
+	return t.Connection != "" && t.Connection != identity.LocalConnection && a.method(t.Connection) == nil && !t.Sent
 }
 
 // admit is the dispatcher's word on somebody whose authentication answers the
@@ -183,7 +197,7 @@ func unmet(req identity.AuthnRequest, s identity.Session, now time.Time) *identi
 // relying party serves some organizations alone, only theirs are left.
 func (a *Authenticator) offer(req identity.AuthnRequest) (local bool, upstreams []identity.Connection) {
 	served := a.served(req)
-	local = a.cfg.Local != nil && req.Context.Satisfied(provable(a.cfg.Local)) && req.Scoping.Lists(req.Issuer) &&
+	local = a.fills(req) && req.Scoping.Lists(req.Issuer) &&
 		len(served) == 0 && (req.Connection == "" || req.Connection == identity.LocalConnection)
 	if a.cfg.Upstream == nil {
 		return local, nil
@@ -207,7 +221,7 @@ func (a *Authenticator) may(req identity.AuthnRequest, c identity.Connection) bo
 	if m, ok := a.cfg.Remote[c.ID]; ok {
 		return req.Scoping.Lists(req.Issuer) && req.Context.Satisfied(provable(m))
 	}
-	return req.Scoping.Proxies(1) && req.Scoping.Lists(c.Issuer) && c.Provides(req.Context)
+	return req.Scoping.Proxies(1) && req.Scoping.Lists(c.Issuer) && (c.Provides(req.Context) || a.fills(req))
 }
 
 // method returns what proves on a page of ours that somebody is who they say
@@ -229,7 +243,7 @@ func (a *Authenticator) offers(req identity.AuthnRequest, id identity.Connection
 
 // nowhere says why no way in is left.
 func (a *Authenticator) nowhere(req identity.AuthnRequest) *identity.Error {
-	if a.cfg.Local != nil && !req.Context.Satisfied(provable(a.cfg.Local)) {
+	if a.cfg.Local != nil && !a.fills(req) {
 		return errContext(req, a.cfg.Local.Class())
 	}
 	return &identity.Error{
@@ -243,6 +257,14 @@ func errPassive() *identity.Error {
 		Kind: identity.KindNeedsInteraction, Code: "sp.passive", Who: identity.WhoUser,
 		Msg: "The application asked not to show a sign-in page, and nobody is signed in.",
 	}
+}
+
+// errSilent is errPassive for an upstream that could not say who is there, of which
+// nothing may be shown.
+func errSilent(why *identity.Error) *identity.Error {
+	e := errPassive()
+	e.Seen, e.Err = string(why.Code), why
+	return e
 }
 
 func errContext(req identity.AuthnRequest, got identity.ClassRef) *identity.Error {

@@ -24,6 +24,7 @@ type upstream struct {
 	behind      []identity.EntityID // further authorities of every session
 	notAfter    time.Time           // of every session; zero for no bound
 	fail        error
+	begins      error // from Begin
 	asked       []identity.AuthnRequest
 	reach       identity.Reach // of a session that ended
 	refuses     error          // to Tell
@@ -97,6 +98,9 @@ func (u *upstream) Route(identifier string) (identity.ConnectionID, bool) {
 func (u *upstream) Begin(_ context.Context, id identity.ConnectionID, req identity.AuthnRequest, relayState string) (binding.Message, []byte, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.begins != nil {
+		return binding.Message{}, nil, u.begins
+	}
 	u.asked = append(u.asked, req)
 	q := url.Values{"RelayState": {relayState}}
 	return binding.Message{URL: "https://" + string(id) + ".example.test/sso?" + q.Encode()}, []byte("state of " + string(id)), nil

@@ -20,6 +20,10 @@ type Method interface {
 	// Also are further classes that passing it may prove, if what was presented
 	// is good enough.
 	Also() []identity.ClassRef
+	// Held returns the identifier by which the person of rec can pass the method, or
+	// "" if they cannot: somebody who is known already is asked for nothing that they
+	// do not have.
+	Held(ctx context.Context, tx *store.Tx, rec identity.Record) (string, error)
 	// Challenge returns the page that asks. It is the same, and takes the same
 	// time, whether or not anybody is known by the step's identifier.
 	Challenge(ctx context.Context, s Step) (templates.Page, error)
@@ -41,6 +45,7 @@ type Step struct {
 	Identifier   string             // what the person typed
 	Problem      string             // why the last answer did not do; empty at first
 	Proving      *templates.Proving // what an account is proved for; nil: somebody signs in
+	After        string             // display name of the connection by which the person has come in and lacks but this; empty: they have not
 	Cancellable  bool
 	Address      string // where the answer came from
 	RequestID    string

@@ -61,7 +61,7 @@ func (t *transaction) proved() {
 
 // wayless forgets who somebody said that they are, and the way that this led.
 func (t *transaction) wayless() {
-	t.Identifier, t.Connection, t.Sent, t.State = "", "", false, nil
+	t.Identifier, t.Connection, t.Chosen, t.Sent, t.State = "", "", false, false, nil
 }
 
 // mail is the address that the upstream asserts. It is a hint, and shown to the
@@ -167,6 +167,9 @@ func (a *Authenticator) arrived(w http.ResponseWriter, r *http.Request, t *ticke
 	t.proved()
 	t.Connection = n.Connection
 	joined := n.arrival(who.record)
+	if who.connection == identity.LocalConnection { // nobody is asked for the same twice
+		joined.context = steppedUp(joined.context, who.context)
+	}
 	joined.settle = func(ctx context.Context, tx *store.Tx) error {
 		if who.settle != nil {
 			if err := who.settle(ctx, tx); err != nil {

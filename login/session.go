@@ -159,7 +159,9 @@ func (a *Authenticator) establish(w http.ResponseWriter, r *http.Request, t *tic
 			return fmt.Errorf("recording the login: %w", err)
 		}
 		signedIn = true
-		a.end(&ended, s, now)
+		if err := a.settle(ctx, tx, &ended, s, rec, now); err != nil {
+			return err
+		}
 		return a.save(ctx, tx, &ended)
 	})
 	if err != nil {

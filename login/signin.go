@@ -110,7 +110,7 @@ func (a *Authenticator) identified(w http.ResponseWriter, r *http.Request, t *ti
 	if way.Rule != RuleDomain {
 		way.Connection = cmp.Or(chosen, way.Connection)
 	}
-	t.Identifier, t.Connection, t.Sent, t.State = identifier, way.Connection, false, nil
+	t.Identifier, t.Connection, t.Chosen, t.Sent, t.State = identifier, way.Connection, true, false, nil
 	return a.onward(w, r, t)
 }
 
@@ -123,7 +123,7 @@ func (a *Authenticator) chosen(w http.ResponseWriter, r *http.Request, t *ticket
 	if id == identity.LocalConnection || a.cfg.Remote[id] != nil && t.Connection != "" {
 		t.Identifier = ""
 	}
-	t.Connection, t.Sent, t.State = id, false, nil
+	t.Connection, t.Chosen, t.Sent, t.State = id, true, false, nil
 	return a.onward(w, r, t)
 }
 
@@ -137,6 +137,13 @@ func (a *Authenticator) onward(w http.ResponseWriter, r *http.Request, t *ticket
 // proved takes an answer to the method. An answer to a page that is about
 // another identifier than the transaction, from an old tab, is for nobody.
 func (a *Authenticator) proved(w http.ResponseWriter, r *http.Request, t *ticket, form url.Values) error {
+	d, l, err := a.missing(r, t, form)
+	if err != nil {
+		return err
+	}
+	if l != nil {
+		return a.stepUp(w, r, t, d, l, form)
+	}
 	about := strings.TrimSpace(form.Get(templates.FieldIdentifier))
 	if a.decide(&t.transaction, nil, a.now()).step != stepMethod || about != "" && about != t.Identifier {
 		return a.dispatch(w, r, t, view{})
@@ -146,10 +153,7 @@ func (a *Authenticator) proved(w http.ResponseWriter, r *http.Request, t *ticket
 		return a.met(w, r, t, *n)
 	}
 	if refused, ok := errors.AsType[*identity.Error](err); ok && refused.Kind != identity.KindInternal {
-		if refused.Kind == identity.KindUnavailable {
-			w.Header().Set("Retry-After", "5")
-		}
-		return a.dispatch(w, r, t, view{problem: refused.Msg, status: statusOf(refused)})
+		return a.wrong(w, r, t, refused)
 	}
 	if err != nil {
 		return err
@@ -157,6 +161,14 @@ func (a *Authenticator) proved(w http.ResponseWriter, r *http.Request, t *ticket
 	return a.arrived(w, r, t, arrival{
 		record: factor.Record, context: factor.Context, connection: t.Connection, settle: factor.Settle,
 	})
+}
+
+// wrong shows the page of the proof again, and why the answer did not do.
+func (a *Authenticator) wrong(w http.ResponseWriter, r *http.Request, t *ticket, why *identity.Error) error {
+	if why.Kind == identity.KindUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	return a.dispatch(w, r, t, view{problem: why.Msg, status: statusOf(why)})
 }
 
 // dispatch does what decide says. Where that is a page and the browser came by
@@ -169,7 +181,7 @@ func (a *Authenticator) dispatch(w http.ResponseWriter, r *http.Request, t *tick
 	}
 	shown := t.transaction
 	if v.again {
-		shown.Connection, shown.Identifier = "", ""
+		shown.Connection, shown.Identifier, shown.anew = "", "", true
 	}
 	if v.join && shown.proving() {
 		n := *shown.Newcomer
@@ -192,18 +204,22 @@ func (a *Authenticator) dispatch(w http.ResponseWriter, r *http.Request, t *tick
 		a.cfg.Web.Redirect(w, r, t.resume())
 		return nil
 	case stepUpstream:
-		return a.leave(w, r, t)
+		err := a.leave(w, r, t)
+		if why, ok := errors.AsType[*identity.Error](err); ok && t.Request.IsPassive {
+			return a.conclude(w, r, t, errSilent(why))
+		}
+		return err
 	case stepConsent:
 		return a.askConsent(w, r, t, o)
 	case stepJoin:
 		return a.askJoin(w, r, t)
-	case stepIdentify, stepChoose, stepMethod:
+	case stepIdentify, stepChoose, stepMethod, stepFactor:
 	}
 	if r.Method == http.MethodPost && v.problem == "" {
 		a.cfg.Web.Redirect(w, r, a.loginPath(t.id))
 		return nil
 	}
-	page, err := a.page(r, t, d.step, v)
+	page, err := a.page(r, t, d, v)
 	if err != nil {
 		return err
 	}
@@ -215,12 +231,14 @@ func (a *Authenticator) dispatch(w http.ResponseWriter, r *http.Request, t *tick
 }
 
 // page fills the page of a step.
-func (a *Authenticator) page(r *http.Request, t *ticket, s step, v view) (templates.Page, error) {
+func (a *Authenticator) page(r *http.Request, t *ticket, d decision, v view) (templates.Page, error) {
 	switch {
-	case s == stepMethod:
+	case d.step == stepFactor:
+		return a.factorPage(r, t, d, v)
+	case d.step == stepMethod:
 		return a.method(t.Connection).Challenge(r.Context(), a.stepOf(r, t, v))
-	case s == stepChoose || v.choose:
-		return a.choosePage(t, s, v), nil
+	case d.step == stepChoose || v.choose:
+		return a.choosePage(t, d.step, v), nil
 	}
 	_, upstreams := a.offer(t.Request)
 	p := templates.SignIn{

@@ -28,8 +28,14 @@ type transaction struct {
 	Browser    string                `json:",omitempty"`
 	Identifier string                `json:",omitempty"` // as it was typed
 	Connection identity.ConnectionID `json:",omitempty"` // the way in; empty until chosen
+	Chosen     bool                  `json:",omitempty"` // the person said who they are, or where from
 	Sent       bool                  `json:",omitempty"` // the browser was sent to Connection
 	State      []byte                `json:",omitempty"` // the connector's own; gone once an answer was tried on it
+
+	// StepUp is the session that the transaction made or found, and that lacks one
+	// factor; it is asked for once.
+	StepUp identity.SessionID `json:",omitempty"`
+	anew   bool               // the person wants to name themselves anew; for one page
 
 	Newcomer *newcomer `json:",omitempty"` // whom the upstream brought, while they are asked whether they have an account
 

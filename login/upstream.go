@@ -235,6 +235,9 @@ func (a *Authenticator) rejected(w http.ResponseWriter, r *http.Request, t *tick
 		}
 	case identity.KindInternal, identity.KindInvalid, identity.KindExpired, identity.KindReplayed,
 		identity.KindNotFound, identity.KindExists, identity.KindUnavailable:
+		if tell = t.Request.IsPassive; tell {
+			t.Refusal = refuse(errSilent(why))
+		}
 	}
 	werr := a.cfg.Store.Update(ctx, func(tx *store.Tx) error {
 		e := a.event(ctx, identity.EventLoginFailed, t, identity.Session{Connection: t.Connection}, why.Code)

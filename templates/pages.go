@@ -69,6 +69,7 @@ type Password struct {
 	Problem      string
 	NotYou       string // path back to SignIn
 	Proving      *Proving
+	After        string // display name of where the person has signed in, and this is asked for beside
 	Cancellable  bool
 }
 

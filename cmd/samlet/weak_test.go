@@ -128,7 +128,10 @@ func weakWorld(t *testing.T, weak string, log io.Writer) (*server, certs.Key) {
 }
 
 // weakAnswer is a signed Response of the upstream, made by other software.
-type weakAnswer struct{ sha1, cbc, unsolicited bool }
+type weakAnswer struct {
+	sha1, cbc, unsolicited bool
+	edits                  []string // old, new, … before it is signed
+}
 
 // finish lets connector ask, and take the answer, and returns its remarks.
 func (a weakAnswer) finish(t *testing.T, connector *sp.Connector, idp, to certs.Key) ([]identity.Remark, error) {
@@ -166,9 +169,10 @@ func (a weakAnswer) response(t *testing.T, asked *etree.Element, idp, to certs.K
 		"{ID}", id, "{ACS}", acs, "{SP}", asked.SelectElement("Issuer").Text(), "{UNIQUE}", strings.TrimPrefix(id, "_"),
 		"{NOW}", time.Now().UTC().Format(time.RFC3339), "{SOON}", time.Now().Add(time.Minute).UTC().Format(time.RFC3339),
 	)
-	assertion := fill.Replace(`<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_a{UNIQUE}" Version="2.0" IssueInstant="{NOW}"><saml:Issuer>https://idp.example.test</saml:Issuer><saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">ada</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="{SOON}" Recipient="{ACS}" InResponseTo="{ID}"/></saml:SubjectConfirmation></saml:Subject><saml:Conditions><saml:AudienceRestriction><saml:Audience>{SP}</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="{NOW}"><saml:AuthnContext/></saml:AuthnStatement></saml:Assertion>`)
+	edit := strings.NewReplacer(a.edits...)
+	assertion := fill.Replace(edit.Replace(`<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_a{UNIQUE}" Version="2.0" IssueInstant="{NOW}"><saml:Issuer>https://idp.example.test</saml:Issuer><saml:Subject><saml:NameID Format="urn:oasis:names:tc:SAML:2.0:nameid-format:persistent">ada</saml:NameID><saml:SubjectConfirmation Method="urn:oasis:names:tc:SAML:2.0:cm:bearer"><saml:SubjectConfirmationData NotOnOrAfter="{SOON}" Recipient="{ACS}" InResponseTo="{ID}"/></saml:SubjectConfirmation></saml:Subject><saml:Conditions><saml:AudienceRestriction><saml:Audience>{SP}</saml:Audience></saml:AudienceRestriction></saml:Conditions><saml:AuthnStatement AuthnInstant="{NOW}"><saml:AuthnContext/></saml:AuthnStatement></saml:Assertion>`))
 	doc := etree.NewDocument()
-	message := fill.Replace(`<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_r{UNIQUE}" Version="2.0" IssueInstant="{NOW}" Destination="{ACS}" InResponseTo="{ID}"><saml:Issuer>https://idp.example.test</saml:Issuer><samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status>` + assertion + `</samlp:Response>`)
+	message := fill.Replace(edit.Replace(`<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_r{UNIQUE}" Version="2.0" IssueInstant="{NOW}" Destination="{ACS}" InResponseTo="{ID}"><saml:Issuer>https://idp.example.test</saml:Issuer><samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status>`) + assertion + `</samlp:Response>`)
 	if a.unsolicited {
 		message = strings.ReplaceAll(message, ` InResponseTo="`+id+`"`, "")
 	}

@@ -67,6 +67,10 @@ func (m *Method) Class() identity.ClassRef { return identity.ClassPasswordProtec
 // directory knows.
 func (m *Method) Also() []identity.ClassRef { return nil }
 
+// Held implements login.Method. By which name the directory knows the person of a
+// record is not kept here.
+func (m *Method) Held(context.Context, *store.Tx, identity.Record) (string, error) { return "", nil }
+
 // Challenge implements login.Method. It looks nobody up.
 func (m *Method) Challenge(_ context.Context, s login.Step) (templates.Page, error) {
 	return templates.Password{

@@ -53,6 +53,7 @@ func RunMethod(t *testing.T, open func(t *testing.T) Holder) {
 		"a refusal is recorded, once":         refusalRecorded,
 		"a context that ended passes nobody":  endedContext,
 		"an empty answer is no answer at all": emptyAnswer,
+		"nobody holds what they cannot pass":  heldByHolders,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -234,5 +235,32 @@ func emptyAnswer(t *testing.T, h Holder) {
 		if got, err := h.Method.Verify(t.Context(), step(identifier), url.Values{}); err == nil {
 			t.Errorf("%q passed without an answer: %+v", identifier, got)
 		}
+	}
+}
+
+// heldByHolders holds that whoever is said to hold the method passes it by the name
+// that is said.
+func heldByHolders(t *testing.T, h Holder) {
+	t.Helper()
+	err := h.Store.Update(t.Context(), func(tx *store.Tx) error {
+		rec, err := tx.Records.Get(t.Context(), h.Record)
+		if err != nil {
+			return err
+		}
+		name, err := h.Method.Held(t.Context(), tx, rec)
+		if err != nil || name != "" && name != h.Identifier {
+			t.Errorf("held by %q, %v; want %q or nobody", name, err, h.Identifier)
+		}
+		without := identity.Record{ID: "without", Logins: []string{"without"}}
+		if err := tx.Records.Create(t.Context(), without); err != nil {
+			return err
+		}
+		if name, err := h.Method.Held(t.Context(), tx, without); name != "" || err != nil {
+			t.Errorf("held by somebody without it: %q, %v", name, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

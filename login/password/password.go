@@ -104,12 +104,27 @@ func (m *Method) also(given string) []identity.ClassRef {
 	return m.Also()
 }
 
+// Held implements login.Method.
+func (m *Method) Held(ctx context.Context, tx *store.Tx, rec identity.Record) (string, error) {
+	if len(rec.Logins) == 0 {
+		return "", nil
+	}
+	creds, err := tx.Credentials.OfRecord(ctx, rec.ID, identity.CredentialPassword)
+	if err != nil {
+		return "", fmt.Errorf("reading credentials: %w", err)
+	}
+	if len(creds) == 0 {
+		return "", nil
+	}
+	return rec.Logins[0], nil
+}
+
 // Challenge implements login.Method. It looks nobody up, so that it cannot tell
 // whether the name is known.
 func (m *Method) Challenge(_ context.Context, s login.Step) (templates.Page, error) {
 	return templates.Password{
 		Action: s.Action, Ticket: s.Ticket, RelyingParty: s.RelyingParty, Identifier: s.Identifier,
-		Problem: s.Problem, NotYou: s.Again, Proving: s.Proving, Cancellable: s.Cancellable,
+		Problem: s.Problem, NotYou: s.Again, Proving: s.Proving, After: s.After, Cancellable: s.Cancellable,
 	}, nil
 }
 

@@ -93,6 +93,7 @@ func usual() []Sample {
 func empty() []Sample {
 	return []Sample{
 		{Name: "signin-empty", Page: templates.SignIn{}},
+		{Name: "password-after", Page: templates.Password{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Identifier: "ada@example.test", After: "Lake University", NotYou: "/login?t=t0", Cancellable: true}},
 		{Name: "password-empty", Page: templates.Password{}},
 		{Name: "choose-empty", Page: templates.Choose{}},
 		{Name: "consent-empty", Page: templates.Consent{}},
@@ -186,6 +187,7 @@ func Filled(s string) []Sample {
 		{Name: "account", Page: filledAccount(s)},
 		{Name: "join", Page: templates.Join{Action: "/login?" + s, Ticket: s, RelyingParty: s, Connection: s, Account: s, Exists: true, Create: true, Cancellable: true}},
 		{Name: "password-proving", Page: templates.Password{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Proving: &templates.Proving{Connection: s, Back: "javascript:alert(1)//" + s}, Cancellable: true}},
+		{Name: "password-after", Page: templates.Password{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, After: s, Cancellable: true}},
 		{Name: "consent", Page: templates.Consent{
 			Action: "/login?" + s, Ticket: s, Digest: s, RelyingParty: s, Account: s, OnChange: true, Manage: "javascript:alert(1)//" + s,
 			Items: []templates.ConsentItem{{Label: s, Values: []string{s, s}, Required: true}, {Label: s, Values: []string{s}}},
