@@ -170,7 +170,7 @@ func (l linking) link(ctx context.Context, tx *store.Tx, record identity.Record)
 // when they are the ones it has.
 func (l linking) update(ctx context.Context, tx *store.Tx, record identity.Record) (identity.Record, error) {
 	joined := l.join(&record)
-	if !record.Reconcile(identity.Source(l.connection.ID), l.said.Attributes) && !joined {
+	if !record.Reconcile(identity.Source(l.connection.ID), l.lasting(record)) && !joined {
 		return record, nil
 	}
 	record.Updated = l.now
@@ -181,6 +181,23 @@ func (l linking) update(ctx context.Context, tx *store.Tx, record identity.Recor
 		return identity.Record{}, fmt.Errorf("recording the event: %w", err)
 	}
 	return record, nil
+}
+
+// lasting is what was said, with what the connection says once and said before.
+func (l linking) lasting(record identity.Record) identity.Attributes {
+	said := l.said.Attributes
+	for _, name := range l.connection.Once {
+		if len(said[name]) > 0 {
+			continue
+		}
+		for _, v := range record.Values {
+			if v.Name == name && v.Source == identity.Source(l.connection.ID) {
+				said = said.Clone()
+				said[name] = append(said[name], v.Value)
+			}
+		}
+	}
+	return said
 }
 
 func (l linking) refused(why *identity.Error) identity.Event {

@@ -141,6 +141,31 @@ func TestSecondLoginReplacesWhatThatSourceGave(t *testing.T) {
 	}
 }
 
+// TestWhatIsSaidOnceStays holds that an upstream which tells a name at the first
+// sign-in alone takes it away with no later one, but changes it, and that all else that
+// it is silent of goes.
+func TestWhatIsSaidOnceStays(t *testing.T) {
+	t.Parallel()
+	s := openStore(t)
+	up := creating("acme", partner)
+	up.Once = []identity.Name{"groups"}
+	for _, round := range []struct{ said, want identity.Attributes }{
+		{identity.Attributes{oidMail: {"ada@example.test"}, "memberOf": {"staff", "admins"}}, identity.Attributes{"mail": {"ada@example.test"}, "groups": {"staff", "admins"}}},
+		{identity.Attributes{}, identity.Attributes{"groups": {"staff", "admins"}}},
+		{identity.Attributes{"memberOf": {"admins"}}, identity.Attributes{"groups": {"admins"}}},
+	} {
+		a := upstreamAssertion("ada")
+		a.Attributes = round.said
+		got, err := signIn(t, open(t, s, noon, up), "acme", a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(round.want, got.Attributes); diff != "" {
+			t.Errorf("after %v (-want +got):\n%s", round.said, diff)
+		}
+	}
+}
+
 func TestUnchangedLoginTouchesTheLinkAlone(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)

@@ -181,7 +181,8 @@ type Connection struct {
 	EmailDomains []string
 	Organization OrganizationID // whose people it brings, if it is an organization's
 	Mapping      []MapRule
-	Create       bool // make a Record for a Principal that is not known yet
+	Once         []Name // what it says at the first sign-in alone, and no later silence takes away
+	Create       bool   // make a Record for a Principal that is not known yet
 	Existing     ExistingRule
 	LinkBy       Name // attribute of the upstream whose value names the person; empty: the NameID or sub does
 	Disabled     bool

@@ -8,9 +8,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -31,7 +29,7 @@ const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 func PublicKeys(keys *certs.Ring) ([]byte, error) {
 	var set jose.JSONWebKeySet
 	for _, k := range keys.Published(certs.Signing) {
-		alg, err := algorithmOf(k)
+		alg, err := algorithmOf(k.Public())
 		if err != nil {
 			continue // no JWS is signed with it
 		}
@@ -58,8 +56,8 @@ func keyID(k certs.Key) (string, error) {
 }
 
 // algorithmOf returns the JWS algorithm that a key signs with.
-func algorithmOf(k certs.Key) (jose.SignatureAlgorithm, error) {
-	switch public := k.Public().(type) {
+func algorithmOf(key crypto.PublicKey) (jose.SignatureAlgorithm, error) {
+	switch public := key.(type) {
 	case *rsa.PublicKey:
 		return jose.RS256, nil
 	case ed25519.PublicKey:
@@ -74,51 +72,60 @@ func algorithmOf(k certs.Key) (jose.SignatureAlgorithm, error) {
 			return jose.ES512, nil
 		}
 	}
-	return "", errors.New("rp: no algorithm of JSON Web Signature for the key " + k.ID)
+	return "", fmt.Errorf("rp: no algorithm of JSON Web Signature for a %T", key)
 }
 
 // authentication returns what a call of the token endpoint needs beside what
 // x/oauth2 sends: with private_key_jwt, a signed assertion of who we are (OpenID
 // Connect Core 9, RFC 7523 section 3).
 func (c *Connector) authentication(p *provider) ([]oauth2.AuthCodeOption, error) {
+	if c.cfg.Vendor == VendorApple {
+		secret, err := c.appleSecret()
+		return []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("client_secret", secret)}, err
+	}
 	if c.cfg.AuthMethod != AuthPrivateKey {
 		return nil, nil
 	}
 	key := c.cfg.Keys.Signing()
-	alg, err := algorithmOf(key)
-	if err != nil {
-		return nil, err
-	}
 	id, err := keyID(key)
 	if err != nil {
 		return nil, err
 	}
-	opaque := jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: cryptosigner.Opaque(key.Signer), KeyID: id}}
-	signer, err := jose.NewSigner(opaque, (&jose.SignerOptions{}).WithType("JWT"))
+	jti, err := c.token()
 	if err != nil {
-		return nil, fmt.Errorf("signing for the token endpoint: %w", err)
-	}
-	var jti [16]byte
-	if _, err := io.ReadFull(c.cfg.Rand, jti[:]); err != nil {
-		return nil, fmt.Errorf("making a token ID: %w", err)
+		return nil, err
 	}
 	now := c.cfg.Now()
 	claims, err := json.Marshal(map[string]any{
-		"iss": c.cfg.ClientID, "sub": c.cfg.ClientID, "aud": p.token, "jti": base64.RawURLEncoding.EncodeToString(jti[:]),
-		"iat": now.Unix(), "exp": now.Add(assertionLife).Unix(),
+		"iss": c.cfg.ClientID, "sub": c.cfg.ClientID, "aud": p.token, "jti": jti, "iat": now.Unix(), "exp": now.Add(assertionLife).Unix(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("writing the client assertion: %w", err)
 	}
-	signed, err := signer.Sign(claims)
-	if err != nil {
-		return nil, fmt.Errorf("signing the client assertion: %w", err)
-	}
-	compact, err := signed.CompactSerialize()
-	if err != nil {
-		return nil, fmt.Errorf("writing the client assertion: %w", err)
-	}
+	assertion, err := signed(key.Signer, id, claims)
 	return []oauth2.AuthCodeOption{
-		oauth2.SetAuthURLParam("client_assertion_type", assertionType), oauth2.SetAuthURLParam("client_assertion", compact),
-	}, nil
+		oauth2.SetAuthURLParam("client_assertion_type", assertionType), oauth2.SetAuthURLParam("client_assertion", assertion),
+	}, err
+}
+
+// signed returns claims as a compact JWS by the key that is called id.
+func signed(key crypto.Signer, id string, claims []byte) (string, error) {
+	alg, err := algorithmOf(key.Public())
+	if err != nil {
+		return "", err
+	}
+	signer, err := jose.NewSigner(
+		jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: cryptosigner.Opaque(key), KeyID: id}}, (&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		return "", fmt.Errorf("signing for the token endpoint: %w", err)
+	}
+	jws, err := signer.Sign(claims)
+	if err != nil {
+		return "", fmt.Errorf("signing for the token endpoint: %w", err)
+	}
+	compact, err := jws.CompactSerialize()
+	if err != nil {
+		return "", fmt.Errorf("writing a JWS: %w", err)
+	}
+	return compact, nil
 }

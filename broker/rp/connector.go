@@ -42,7 +42,11 @@ type Config struct {
 	// PostLogoutURL is where the upstream sends the browser after a logout that
 	// began here; empty: it is not told of any.
 	PostLogoutURL string
-	Scopes        []string     // beside openid; nil means profile and email
+	Scopes        []string     // beside openid; nil means profile and email, or name and email for Apple
+	Vendor        Vendor       // whose departures are allowed for
+	Apple         *AppleKey    // with VendorApple, in place of ClientSecret
+	HostedDomains []string     // with VendorGoogle: the only ones whose people come in; nil: anybody
+	Tenants       []string     // with VendorMicrosoft and an issuer of many: the only ones; nil: any
 	SkipUserInfo  bool         // believe the ID token to say all there is
 	HTTP          *http.Client // makes every call; its reach is the caller's matter
 	Store         store.Store  // remembers answers that were used
@@ -75,7 +79,10 @@ func New(cfg Config) (*Connector, error) {
 	if cfg.ClientID == "" || cfg.HTTP == nil || cfg.Store == nil || cfg.Rand == nil {
 		return nil, errors.New("rp: client ID, HTTP client, store and randomness are required")
 	}
-	if byKey := cfg.AuthMethod == AuthPrivateKey; byKey && cfg.Keys == nil || !byKey && cfg.ClientSecret.Empty() {
+	switch byKey := cfg.AuthMethod == AuthPrivateKey; {
+	case cfg.Vendor == VendorApple && (cfg.Apple == nil || cfg.AuthMethod != ""):
+		return nil, errors.New("rp: Apple is shown a secret that a key of its own signs")
+	case byKey && cfg.Keys == nil, !byKey && cfg.Vendor != VendorApple && cfg.ClientSecret.Empty():
 		return nil, errors.New("rp: a client secret is required, or keys for private_key_jwt")
 	}
 	for _, s := range []string{string(cfg.Issuer), cfg.RedirectURL, cmp.Or(cfg.PostLogoutURL, cfg.RedirectURL)} {
@@ -88,6 +95,9 @@ func New(cfg Config) (*Connector, error) {
 	}
 	if cfg.Scopes == nil {
 		cfg.Scopes = []string{"profile", "email"}
+		if cfg.Vendor == VendorApple {
+			cfg.Scopes = []string{"name", "email"}
+		}
 	}
 	cfg.Skew = cmp.Or(cfg.Skew, DefaultSkew)
 	if cfg.Now == nil {

@@ -1,6 +1,7 @@
 package rp
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -140,8 +141,8 @@ func (c *Connector) failed(ctx context.Context, what string, err error) error {
 // read checks a discovery document (OpenID Connect Discovery 4.3). Endpoints that
 // are less protected than the issuer would carry codes and secrets in the clear.
 func (c *Connector) read(doc object) (*provider, error) {
-	if seen := doc.text("issuer"); seen != string(c.cfg.Issuer) {
-		return nil, upstream("up.issuer", identity.KindInvalid, "Your organization's sign-in service calls itself by another name.", seen, string(c.cfg.Issuer))
+	if seen := doc.text("issuer"); seen != cmp.Or(c.template(), string(c.cfg.Issuer)) {
+		return nil, upstream("up.issuer", identity.KindInvalid, "Your organization's sign-in service calls itself by another name.", seen, cmp.Or(c.template(), string(c.cfg.Issuer)))
 	}
 	for _, name := range []string{"authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint", "end_session_endpoint"} {
 		if _, stated := doc[name]; !stated && (name == "userinfo_endpoint" || name == "end_session_endpoint") {
@@ -153,6 +154,9 @@ func (c *Connector) read(doc object) (*provider, error) {
 		}
 	}
 	method := c.cfg.AuthMethod
+	if c.cfg.Vendor == VendorApple {
+		method = AuthPost
+	}
 	offered := doc.texts("token_endpoint_auth_methods_supported")
 	switch {
 	case method != "":

@@ -163,7 +163,8 @@ func (c *Connector) ReadFrontLogout(query url.Values, id identity.ConnectionID) 
 	if len(query["iss"]) != 1 || len(query["sid"]) != 1 || query.Get("sid") == "" {
 		return identity.Logout{}, malformed("no iss and sid, or more than one", "frontchannel_logout_session_required")
 	}
-	if seen := query.Get("iss"); seen != string(c.cfg.Issuer) {
+	// Of many tenants the sid alone tells which.
+	if seen := query.Get("iss"); c.template() == "" && seen != string(c.cfg.Issuer) {
 		return identity.Logout{}, upstream("up.issuer", identity.KindInvalid, "The message came from another identity provider.", clean(seen), string(c.cfg.Issuer))
 	}
 	message, err := c.token()

@@ -58,6 +58,7 @@ type provider struct {
 	asked    url.Values
 	next     answer
 	redeemed url.Values // the latest form of the token endpoint
+	refuses  map[string]string
 	calls    map[string]int
 }
 
@@ -89,16 +90,16 @@ func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var out any
-	switch r.URL.Path {
-	case "/.well-known/openid-configuration":
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/.well-known/openid-configuration"):
 		doc := map[string]any{
 			"issuer": p.URL, "authorization_endpoint": p.URL + "/auth", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/jwks",
 			"userinfo_endpoint": p.URL + "/me", "end_session_endpoint": p.URL + "/end?x=1",
 		}
 		out = changed(doc, p.says)
-	case "/jwks":
+	case r.URL.Path == "/jwks":
 		out = jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &p.key.PublicKey, KeyID: p.kid, Use: "sig", Algorithm: "RS256"}}}
-	case "/me":
+	case r.URL.Path == "/me":
 		if r.Header.Get("Authorization") != "Bearer opaque" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -111,9 +112,14 @@ func (p *provider) serve(w http.ResponseWriter, r *http.Request) {
 		p.redeemed = r.PostForm
 		id, secret, basic := r.BasicAuth()
 		sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
-		known := basic && id == clientID && secret == "hush" || r.PostForm.Get("client_assertion") != ""
-		if !known || b64(sum[:]) != p.asked.Get("code_challenge") || r.PostForm.Get("code") != "the-code" {
+		known := basic && id == clientID && secret == "hush" || r.PostForm.Get("client_assertion") != "" || r.PostForm.Get("client_secret") != ""
+		bound := !r.PostForm.Has("code_verifier") && !p.asked.Has("code_challenge") || b64(sum[:]) == p.asked.Get("code_challenge")
+		if !known || !bound || r.PostForm.Get("code") != "the-code" {
+			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusBadRequest)
+			if err := json.NewEncoder(w).Encode(p.refuses); err != nil {
+				panic(err)
+			}
 			return
 		}
 		tokens := map[string]any{"access_token": "opaque", "token_type": "Bearer", "id_token": p.idToken()}

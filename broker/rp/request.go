@@ -53,7 +53,18 @@ func (c *Connector) Begin(ctx context.Context, req identity.AuthnRequest, relayS
 		Nonce:    base64.RawURLEncoding.EncodeToString(random[:32]),
 		Verifier: base64.RawURLEncoding.EncodeToString(random[32:]),
 	}
-	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(asked.Verifier), oauth2.SetAuthURLParam("nonce", asked.Nonce)}
+	var options []oauth2.AuthCodeOption
+	if c.binds() {
+		options = append(options, oauth2.S256ChallengeOption(asked.Verifier), oauth2.SetAuthURLParam("nonce", asked.Nonce))
+	}
+	switch {
+	case c.cfg.Vendor == VendorApple: // which refuses to tell name and address in a query
+		options = append(options, oauth2.SetAuthURLParam("response_mode", "form_post"))
+	case len(c.cfg.HostedDomains) == 1:
+		options = append(options, oauth2.SetAuthURLParam("hd", c.cfg.HostedDomains[0]))
+	case len(c.cfg.HostedDomains) > 1:
+		options = append(options, oauth2.SetAuthURLParam("hd", "*"))
+	}
 	switch {
 	case req.IsPassive:
 		options = append(options, oauth2.SetAuthURLParam("prompt", "none"))

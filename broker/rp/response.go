@@ -51,7 +51,10 @@ func (c *Connector) Finish(ctx context.Context, state []byte, in binding.Receive
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	token, err := c.oauth(p).Exchange(c.calling(ctx), code, append(options, oauth2.VerifierOption(asked.Verifier))...)
+	if c.binds() {
+		options = append(options, oauth2.VerifierOption(asked.Verifier))
+	}
+	token, err := c.oauth(p).Exchange(c.calling(ctx), code, options...)
 	if err != nil {
 		return identity.Assertion{}, c.unredeemed(ctx, err)
 	}
@@ -68,6 +71,9 @@ func (c *Connector) Finish(ctx context.Context, state []byte, in binding.Receive
 		return identity.Assertion{}, err
 	}
 	if err := c.complete(ctx, p, claims, token.AccessToken); err != nil {
+		return identity.Assertion{}, err
+	}
+	if err := c.amend(claims, in.Form); err != nil {
 		return identity.Assertion{}, err
 	}
 	said.Attributes, said.LogoutHint = claims.attributes(), raw
@@ -99,7 +105,7 @@ func (c *Connector) code(p *provider, asked pending, in binding.Received) (strin
 		return "", upstream("up.issuer", identity.KindInvalid, "The answer came from another identity provider than the one you were sent to.", seen, string(c.cfg.Issuer))
 	}
 	if form.Get("error") != "" {
-		return "", refused(form.Get("error"), form.Get("error_description"))
+		return "", c.refused(form.Get("error"), form.Get("error_description"))
 	}
 	if form.Get("code") == "" {
 		return "", malformed("no code", "a code or an error")
@@ -138,5 +144,5 @@ func (c *Connector) unredeemed(ctx context.Context, err error) error {
 		return unreachable("the token endpoint", err)
 	}
 	return upstream("up.status", identity.KindInvalid, "Your organization's sign-in service did not accept our question.",
-		clean(said.ErrorCode+": "+said.ErrorDescription), "tokens for the code")
+		clean(said.ErrorCode+": "+said.ErrorDescription), c.hint(said.ErrorCode, said.ErrorDescription, "tokens for the code"))
 }

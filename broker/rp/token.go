@@ -1,6 +1,7 @@
 package rp
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	_ "crypto/sha256" // the hashes of at_hash
@@ -64,7 +65,7 @@ func (c *Connector) verify(ctx context.Context, p *provider, asked pending, raw,
 			return nil, err
 		}
 	}
-	if claims.text("nonce") != asked.Nonce {
+	if c.binds() && claims.text("nonce") != asked.Nonce {
 		return nil, upstream("up.in_response_to", identity.KindInvalid, "The answer of your organization belongs to another sign-in. Please start again from the application.", "another nonce, or none", "the nonce of the question")
 	}
 	if sub := claims.text("sub"); sub == "" || len(sub) > 255 {
@@ -115,8 +116,9 @@ func (c *Connector) unverified(ctx context.Context, err error) error {
 
 // checkParties checks iss, aud and azp.
 func (c *Connector) checkParties(claims object) error {
-	if seen := claims.text("iss"); seen != string(c.cfg.Issuer) {
-		return upstream("up.issuer", identity.KindInvalid, "The answer came from another identity provider than the one you were sent to.", clean(seen), string(c.cfg.Issuer))
+	if seen := claims.text("iss"); !c.issued(seen, claims.text("tid")) {
+		expected := strings.TrimSpace(cmp.Or(c.template(), string(c.cfg.Issuer)) + " " + strings.Join(c.cfg.Tenants, " "))
+		return upstream("up.issuer", identity.KindInvalid, "The answer came from another identity provider than the one you were sent to.", clean(seen), expected)
 	}
 	aud, azp := claims.texts("aud"), claims.text("azp")
 	_, stated := claims["azp"]

@@ -242,7 +242,12 @@ type ConnectionConfig struct {
 	ClientSecret            string     `yaml:"client_secret"` // reference
 	RequestScopes           stringList `yaml:"request_scopes"`
 	TokenEndpointAuthMethod string     `yaml:"token_endpoint_auth_method"`
-	UserInfo                *bool      `yaml:"userinfo"` // nil: true
+	UserInfo                *bool      `yaml:"userinfo"`       // nil: true
+	HostedDomains           stringList `yaml:"hosted_domains"` // of Google Workspace
+	Tenants                 stringList `yaml:"tenants"`        // of Microsoft Entra
+	TeamID                  string     `yaml:"team_id"`        // with KeyID and PrivateKey, of Apple
+	KeyID                   string     `yaml:"key_id"`
+	PrivateKey              string     `yaml:"private_key"` // reference
 }
 
 // RequireConfig is what is demanded of an upstream, and what is not.

@@ -184,7 +184,11 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 		case c.ID == string(identity.LocalConnection) && c.Type != "local":
 			d.faultAt(at+".id", "the id %q is kept for the connection of type local", identity.LocalConnection)
 		}
-		d.oneOf(at+".preset", c.Preset, "", "generic", "auth0", "google")
+		if c.Type == "oidc" {
+			d.checkVendor(at, c)
+		} else {
+			d.oneOf(at+".preset", c.Preset, "", "generic", "auth0", "google")
+		}
 		d.checkLinkBy(at, c)
 		d.checkArtifact(at, c)
 		d.checkScopes(at+".scopes", c.Scopes)

@@ -61,6 +61,14 @@ func TestConfigFaults(t *testing.T) {
 			`4:34: connections[0].issuer: want an https URL without query and fragment, got "http://op.partner.test"`,
 			`4:88: connections[0].token_endpoint_auth_method: want client_secret_basic or client_secret_post or private_key_jwt, got "none"`,
 		}},
+		{"presets of OpenID Providers", minimal + "connections:\n" +
+			"  - {id: a, type: oidc, preset: apple, client_id: a, client_secret: \"literal:b\"}\n" +
+			"  - {id: b, type: oidc, preset: google, client_id: a, client_secret: \"literal:b\", tenants: [x]}\n" +
+			"  - {id: c, type: oidc, preset: adfs, issuer: \"https://op.partner.test\", client_id: a, client_secret: \"literal:b\"}\n", []string{
+			`4:5: connections[0]: preset: apple needs team_id, key_id and private_key, of which each client secret is made, in place of client_secret`,
+			`5:92: connections[1].tenants: it belongs to preset: microsoft alone`,
+			`6:33: connections[2].preset: want apple or generic or gitlab or google or linkedin or microsoft, got "adfs"`,
+		}},
 		{"one OpenID Provider twice", minimal + "connections:\n" + strings.Repeat("  - {id: op, type: oidc, issuer: \"https://op.partner.test\", client_id: a, client_secret: \"literal:b\"}\n", 2), []string{
 			`5:10: connections[1].id: the id "op" is taken by an earlier entry`,
 			`5:34: connections[1].issuer: https://op.partner.test is the issuer of another connection already`,

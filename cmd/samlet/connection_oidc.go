@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,11 +32,13 @@ const (
 // codes travel to the issuer: in the clear only within this machine.
 func (d *decoder) checkOIDC(cfg *Config) {
 	issuers := map[string]bool{}
-	for i, c := range cfg.Connections {
+	for i := range cfg.Connections {
+		c := &cfg.Connections[i]
 		if c.Type != "oidc" {
 			continue
 		}
 		at := fmt.Sprintf("connections[%d]", i)
+		c.Issuer = cmp.Or(c.Issuer, vendorIssuers()[c.Preset])
 		u, err := url.Parse(c.Issuer)
 		plain := err == nil && u.Scheme == "http" && cfg.development() && onLoopback(c.Issuer)
 		switch {
@@ -47,7 +50,7 @@ func (d *decoder) checkOIDC(cfg *Config) {
 		issuers[c.Issuer] = true
 		byKey := c.TokenEndpointAuthMethod == rp.AuthPrivateKey
 		switch {
-		case c.ClientID == "" || c.ClientSecret == "" && !byKey:
+		case c.ClientID == "" || c.ClientSecret == "" && !byKey && c.Preset != "apple":
 			d.faultAt(at, "a connection of type oidc needs client_id and client_secret")
 		case c.ClientSecret != "" && byKey:
 			d.faultAt(at+".client_secret", "with private_key_jwt there is no secret: the partner reads our keys")
@@ -79,6 +82,7 @@ func (h *house) relyingParty(c connection, sh *shared) (*rp.Connector, error) {
 		Issuer: identity.EntityID(c.config.Issuer), ClientID: c.config.ClientID, ClientSecret: c.secret,
 		AuthMethod: c.config.TokenEndpointAuthMethod, Keys: h.snapshot.Keys,
 		RedirectURL: base + pathCallback + string(c.ID), PostLogoutURL: base + pathOIDCLogout + string(c.ID),
+		Vendor: c.config.vendor(), Apple: c.apple, HostedDomains: c.config.HostedDomains, Tenants: c.config.Tenants,
 		Scopes: c.config.RequestScopes, SkipUserInfo: c.config.UserInfo != nil && !*c.config.UserInfo, HTTP: h.outbound, Store: sh.store,
 		Skew: time.Duration(c.config.Require.MaxClockSkew), Now: sh.now, Rand: sh.rand,
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/samlet-id/samlet/broker/ldap"
+	"github.com/samlet-id/samlet/broker/rp"
 	"github.com/samlet-id/samlet/certs"
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/idp"
@@ -44,6 +45,7 @@ type connection struct {
 	config    ConnectionConfig
 	directory *ldap.Config    // of type ldap alone
 	secret    identity.Secret // of type oidc
+	apple     *rp.AppleKey    // of type oidc, preset apple
 }
 
 // allowsSHA1 reports whether SHA-1 is accepted of this upstream.
@@ -253,7 +255,7 @@ func (s *snapshot) loadConnections(src *sources) {
 	for i, c := range s.Config.Connections {
 		conn := connection{config: c, Connection: identity.Connection{
 			ID: identity.ConnectionID(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains, Organization: identity.OrganizationID(c.Organization),
-			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled, Trust: c.AuthnContext.trust(),
+			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled, Once: c.once(), Trust: c.AuthnContext.trust(),
 			AskDemanded: c.AuthnContext.Request == "demanded", Require: c.AuthnContext.required(),
 		}}
 		if c.Link.By == "attribute" {
@@ -293,6 +295,9 @@ func (s *snapshot) loadConnections(src *sources) {
 		if c.Type == "oidc" {
 			conn.Issuer = identity.EntityID(c.Issuer)
 			conn.secret = src.clientSecret(i, c)
+			if c.Preset == "apple" {
+				conn.apple = src.appleKey(i, c)
+			}
 		}
 		s.Connections = append(s.Connections, conn)
 	}
