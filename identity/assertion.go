@@ -16,8 +16,9 @@ type Assertion struct {
 	Released   []Released // what leaves, at the last station alone: one for each attribute on the wire
 	Lacking    []Name     // what the relying party says it cannot do without, and is not told
 	Session    SessionID  // SessionIndex, sid
-	NotAfter   time.Time  // SessionNotOnOrAfter; zero means that no bound was stated
-	Upstream   Principal  // as the upstream named the person, once Principal is ours; its Subject may be empty
+	Proxy      ProxyRestriction
+	NotAfter   time.Time // SessionNotOnOrAfter; zero means that no bound was stated
+	Upstream   Principal // as the upstream named the person, once Principal is ours; its Subject may be empty
 	// LogoutHint is what the upstream wants to be shown when the session ends that
 	// comes of this: an ID token. It is kept apart from the session.
 	LogoutHint string

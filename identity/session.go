@@ -7,9 +7,10 @@ type Session struct {
 	ID         SessionID // not the cookie's value, which is stored hashed beside it
 	Record     RecordID
 	Context    AuthnContext
-	Connection ConnectionID // how the person came in; LocalConnection for a password
-	Upstream   Principal    // as the upstream named the person; zero for a local login
-	UpstreamIx SessionID    // the upstream's SessionIndex or sid, for its logout
+	Connection ConnectionID     // how the person came in; LocalConnection for a password
+	Upstream   Principal        // as the upstream named the person; zero for a local login
+	UpstreamIx SessionID        // the upstream's SessionIndex or sid, for its logout
+	Proxy      ProxyRestriction // of the upstream
 	Created    time.Time
 	NotAfter   time.Time // the session ends here at the latest
 }

@@ -36,7 +36,7 @@ func (p *Provider) assertion(w *xmlsec.Writer, to addressee, a identity.Assertio
 	if err := p.writeSubject(w, to, a.Principal, how); err != nil {
 		return err
 	}
-	writeConditions(w, to)
+	writeConditions(w, to, a.Proxy)
 	to.advice.write(w)
 	writeAuthnStatement(w, a)
 	p.writeAttributeStatement(w, a.Released)
@@ -101,8 +101,8 @@ func (to addressee) valid() (notBefore, notOnOrAfter time.Time) {
 }
 
 // writeConditions writes saml:Conditions (SAML Core 2.5.1), those of the request
-// among them.
-func writeConditions(w *xmlsec.Writer, to addressee) {
+// and of an upstream among them.
+func writeConditions(w *xmlsec.Writer, to addressee, proxy identity.ProxyRestriction) {
 	notBefore, notOnOrAfter := to.valid()
 	w.Open("saml:Conditions",
 		"NotBefore", xmlsec.FormatTime(notBefore),
@@ -110,7 +110,7 @@ func writeConditions(w *xmlsec.Writer, to addressee) {
 	w.Open("saml:AudienceRestriction")
 	w.Element("saml:Audience", string(to.party.EntityID))
 	w.Close()
-	to.state.Conditions.write(w)
+	to.state.Conditions.write(w, proxy)
 	w.Close()
 }
 

@@ -156,19 +156,37 @@ func unmetConditions(seen, expected string) error {
 	}
 }
 
-// write writes the conditions that the assertion carries beside ours.
-func (c *conditions) write(w *xmlsec.Writer) {
-	if c == nil {
-		return
-	}
-	if c.OneTimeUse {
+// write writes the conditions that the assertion carries beside ours, upstream being
+// what whoever stands behind us allows. Of ProxyRestrictions there may be one (SAML
+// Core 2.5.1.6), so that it says what holds by both.
+func (c *conditions) write(w *xmlsec.Writer, upstream identity.ProxyRestriction) {
+	if c != nil && c.OneTimeUse {
 		w.Element("saml:OneTimeUse", "")
 	}
-	if r := c.ProxyRestriction; r != nil {
-		w.Open("saml:ProxyRestriction", "Count", r.Count)
-		for _, a := range r.Audiences {
-			w.Element("saml:Audience", string(a))
-		}
-		w.Close()
+	asked := c != nil && c.ProxyRestriction != nil
+	if !asked && !upstream.Given() {
+		return
 	}
+	if asked {
+		upstream = upstream.And(c.ProxyRestriction.bounds())
+	}
+	count := ""
+	if upstream.Count != nil {
+		count = strconv.Itoa(*upstream.Count)
+	}
+	w.Open("saml:ProxyRestriction", "Count", count)
+	for _, a := range upstream.Audiences {
+		w.Element("saml:Audience", string(a))
+	}
+	w.Close()
+}
+
+// bounds is r in our own words.
+func (r *proxyRestriction) bounds() identity.ProxyRestriction {
+	p := identity.ProxyRestriction{Audiences: r.Audiences}
+	if n, err := strconv.ParseInt(r.Count, 10, 32); err == nil { // isCount has seen it; empty: not stated
+		count := int(n)
+		p.Count = &count
+	}
+	return p
 }

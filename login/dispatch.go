@@ -189,6 +189,9 @@ func unmet(req identity.AuthnRequest, s identity.Session, now time.Time) *identi
 	if !req.Context.Satisfied(s.Context) {
 		return errContext(req, s.Context.Class)
 	}
+	if req.Audience != "" && !s.Proxy.Permits(req.Audience) {
+		return errProxy(req)
+	}
 	return scoped(req, s)
 }
 

@@ -21,8 +21,10 @@ type upstream struct {
 	record      map[string]identity.RecordID
 	instant     time.Time // of every authentication; zero means now
 	class       identity.ClassRef
-	behind      []identity.EntityID // further authorities of every session
-	notAfter    time.Time           // of every session; zero for no bound
+	behind      []identity.EntityID       // further authorities of every session
+	proxy       identity.ProxyRestriction // of every session
+	hint        string                    // for the logout of every session
+	notAfter    time.Time                 // of every session; zero for no bound
 	fail        error
 	begins      error // from Begin
 	begins      error // from Begin
@@ -136,6 +138,7 @@ func (u *upstream) Finish(_ context.Context, id identity.ConnectionID, state []b
 		Context:   identity.AuthnContext{Class: class, Instant: instant, Authorities: append([]identity.EntityID{"https://idp.example.test"}, u.behind...)},
 		Session:   "upstream-index",
 		NotAfter:  u.notAfter,
+		Proxy:     u.proxy, LogoutHint: u.hint,
 	}
 	if !ok {
 		said.Principal = identity.Principal{Issuer: "https://idp.example.test", Subject: name}

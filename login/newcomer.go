@@ -76,7 +76,7 @@ func (n *newcomer) mail() string {
 // arrival is what a session of the newcomer is made of, as the record id.
 func (n *newcomer) arrival(id identity.RecordID) arrival {
 	return arrival{
-		record: id, context: n.Said.Context, connection: n.Connection, upstream: n.Said.Principal, upstreamIx: n.Said.Session, hint: n.Said.LogoutHint, notAfter: n.Said.NotAfter,
+		record: id, context: n.Said.Context, connection: n.Connection, upstream: n.Said.Principal, upstreamIx: n.Said.Session, hint: n.Said.LogoutHint, proxy: n.Said.Proxy, notAfter: n.Said.NotAfter,
 	}
 }
 

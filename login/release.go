@@ -82,7 +82,7 @@ func (a *Authenticator) issue(ctx context.Context, tx *store.Tx, mint minting, o
 	l := o.live
 	out := identity.Assertion{
 		Principal: principal, Context: l.session.Context, Released: o.released, Lacking: o.lacking,
-		Session: index(l.session.ID, o.rp.ID), Consent: o.consent.uri,
+		Session: index(l.session.ID, o.rp.ID), Consent: o.consent.uri, Proxy: l.session.Proxy.Next(),
 	}
 	id, err := a.subjectID(ctx, tx, mint, o, now)
 	if err != nil {

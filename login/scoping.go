@@ -75,3 +75,13 @@ func errIDPList(code identity.Code, req identity.AuthnRequest) *identity.Error {
 		Seen: fmt.Sprintf("%d, first %s", len(list), list[0]), Expected: "our entityID, or that of a connection",
 	}
 }
+
+// errProxy is an upstream that does not let this relying party be told of its
+// sign-ins (SAML Core 2.5.1.6).
+func errProxy(req identity.AuthnRequest) *identity.Error {
+	return &identity.Error{
+		Kind: identity.KindDenied, Code: "up.proxy_restriction", Who: identity.WhoPartner,
+		Msg:  "Your organization does not allow its sign-in to be passed on to this application.",
+		Seen: "a ProxyRestriction without " + string(req.Audience), Expected: "none, or one that lists it",
+	}
+}

@@ -94,7 +94,9 @@ type arrival struct {
 	connection identity.ConnectionID
 	upstream   identity.Principal // as the upstream named them; zero: as their link does
 	upstreamIx identity.SessionID
-	hint       string    // what the upstream wants to be shown at the end
+	hint       string // what the upstream wants to be shown at the end
+	stepsUp    bool   // the session goes on, with a factor more
+	proxy      identity.ProxyRestriction
 	notAfter   time.Time // the upstream's bound; zero for none
 	settle     func(context.Context, *store.Tx) error
 }
@@ -142,7 +144,7 @@ func (a *Authenticator) establish(w http.ResponseWriter, r *http.Request, t *tic
 		}
 		s := identity.Session{
 			ID: identity.SessionID(id), Record: who.record, Context: who.context, Connection: who.connection,
-			Upstream: who.upstream, UpstreamIx: who.upstreamIx, Created: now, NotAfter: earlier(now.Add(a.cfg.Sessions.Absolute), who.notAfter),
+			Upstream: who.upstream, UpstreamIx: who.upstreamIx, Proxy: who.proxy, Created: now, NotAfter: earlier(now.Add(a.cfg.Sessions.Absolute), who.notAfter),
 		}
 		if who.settle != nil {
 			if err := who.settle(ctx, tx); err != nil {
@@ -152,8 +154,10 @@ func (a *Authenticator) establish(w http.ResponseWriter, r *http.Request, t *tic
 		if left, err = a.renew(ctx, tx, &s, old, token, now); err != nil {
 			return err
 		}
-		if err := keepHint(ctx, tx, s, who.hint, now); err != nil {
-			return err
+		if !who.stepsUp {
+			if err := keepHint(ctx, tx, s, who.hint, now); err != nil {
+				return err
+			}
 		}
 		if err := tx.Events.Append(ctx, a.event(ctx, identity.EventLogin, &ended, s, "")); err != nil {
 			return fmt.Errorf("recording the login: %w", err)

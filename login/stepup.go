@@ -148,6 +148,6 @@ func (a *Authenticator) stepUp(w http.ResponseWriter, r *http.Request, t *ticket
 	t.StepUp = s.ID
 	return a.establish(w, r, t, arrival{
 		record: s.Record, context: steppedUp(s.Context, factor.Context), connection: s.Connection,
-		upstream: s.Upstream, upstreamIx: s.UpstreamIx, notAfter: s.NotAfter, settle: factor.Settle,
+		stepsUp: true, upstream: s.Upstream, upstreamIx: s.UpstreamIx, proxy: s.Proxy, notAfter: s.NotAfter, settle: factor.Settle,
 	})
 }

@@ -1,12 +1,14 @@
 package login_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/store"
 )
 
 // lacking brings a person by an upstream to the page that asks for the password
@@ -14,7 +16,7 @@ import (
 func lacking(t *testing.T, w *world, b *browser) page {
 	t.Helper()
 	w.addPerson("ada")
-	w.up.record["ada"], w.up.class = "rec-ada", identity.ClassUnspecified
+	w.up.record["ada"], w.up.class, w.up.hint = "rec-ada", identity.ClassUnspecified, "their-id-token"
 	req := identity.AuthnRequest{Connection: "partner", Context: identity.RequestedContext{Classes: []identity.ClassRef{identity.ClassPassword}}}
 	p := b.arrive("partner", b.leave(t, req), "ada")
 	if p.status != http.StatusOK || !strings.Contains(p.body, `name="password"`) || !strings.Contains(p.body, "Partner Inc.") || !strings.Contains(p.body, `value="ada"`) {
@@ -37,6 +39,10 @@ func TestStepUp(t *testing.T) {
 			if len(s) != 1 || s[0].Connection != "partner" || s[0].UpstreamIx != "upstream-index" {
 				t.Errorf("sessions: %+v, want that of the partner", s)
 			}
+			w.update(func(ctx context.Context, tx *store.Tx) error {
+				_, err := tx.Tickets.Get(ctx, store.PurposeHint, string(s[0].ID), w.now())
+				return err // the hint of the upstream is kept
+			})
 			if b.cookie("samlet_session") == before {
 				t.Error("the bearer value of the session is what it was (session fixation)")
 			}

@@ -197,7 +197,7 @@ func (a *Authenticator) fetch(w http.ResponseWriter, r *http.Request, id identit
 	}
 	err = a.arrived(w, r, t, arrival{
 		record: identity.RecordID(got.Principal.Subject), context: got.Context, connection: id,
-		upstream: got.Upstream, upstreamIx: got.Session, hint: got.LogoutHint, notAfter: got.NotAfter,
+		upstream: got.Upstream, upstreamIx: got.Session, hint: got.LogoutHint, proxy: got.Proxy, notAfter: got.NotAfter,
 	})
 	return a.moved(w, r, t, err)
 }

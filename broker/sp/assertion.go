@@ -27,7 +27,7 @@ func (c *Connector) accept(ctx context.Context, a *xmlsec.Element, p pending) (i
 		return identity.Assertion{}, err
 	}
 	now := c.cfg.Now()
-	until, err := c.checkConditions(a.Child(xmlsec.NSAssertion, "Conditions"), now)
+	until, proxy, err := c.checkConditions(a.Child(xmlsec.NSAssertion, "Conditions"), now)
 	if err != nil {
 		return identity.Assertion{}, err
 	}
@@ -39,7 +39,7 @@ func (c *Connector) accept(ctx context.Context, a *xmlsec.Element, p pending) (i
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	out.Principal = principal
+	out.Principal, out.Proxy = principal, proxy
 	if out.Attributes, err = attributes(a); err != nil {
 		return identity.Assertion{}, err
 	}

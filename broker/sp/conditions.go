@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,15 +16,15 @@ import (
 )
 
 // checkConditions checks the Conditions (SAML Core 2.5.1) and returns their
-// NotOnOrAfter, zero if there is none. A condition that we do not know makes the
-// assertion's validity unknown, so it is refused.
-func (c *Connector) checkConditions(conditions *xmlsec.Element, now time.Time) (until time.Time, err error) {
+// NotOnOrAfter, zero if there is none, and what we in turn may issue. A condition
+// that we do not know makes the assertion's validity unknown, so it is refused.
+func (c *Connector) checkConditions(conditions *xmlsec.Element, now time.Time) (until time.Time, proxy identity.ProxyRestriction, err error) {
 	if conditions == nil {
-		return until, upstream("up.missing_conditions", identity.KindInvalid, "The answer does not say for whom and how long it counts.", "no Conditions", "Conditions with an AudienceRestriction")
+		return until, proxy, upstream("up.missing_conditions", identity.KindInvalid, "The answer does not say for whom and how long it counts.", "no Conditions", "Conditions with an AudienceRestriction")
 	}
 	until, err = c.checkWindow(conditions, now)
 	if err != nil {
-		return until, err
+		return until, proxy, err
 	}
 	restricted := false
 	for _, condition := range conditions.Elements() {
@@ -33,18 +35,20 @@ func (c *Connector) checkConditions(conditions *xmlsec.Element, now time.Time) (
 		case condition.Is(xmlsec.NSAssertion, "OneTimeUse"):
 			// Every assertion is consumed once here (SAML Core 2.5.1.5).
 		case condition.Is(xmlsec.NSAssertion, "ProxyRestriction"):
-			err = checkProxyRestriction(condition)
+			var one identity.ProxyRestriction
+			one, err = proxyRestriction(condition)
+			proxy = proxy.And(one)
 		default:
 			err = upstream("up.condition", identity.KindInvalid, "The answer is bound to a condition that is not known here.", condition.Local, "AudienceRestriction, OneTimeUse or ProxyRestriction")
 		}
 		if err != nil {
-			return until, err
+			return until, proxy, err
 		}
 	}
 	if !restricted {
-		return until, c.wrongAudience("no AudienceRestriction")
+		return until, proxy, c.wrongAudience("no AudienceRestriction")
 	}
-	return until, nil
+	return until, proxy, nil
 }
 
 // checkWindow checks NotBefore and NotOnOrAfter of e against now, give or take
@@ -70,36 +74,57 @@ func (c *Connector) checkWindow(e *xmlsec.Element, now time.Time) (until time.Ti
 // AudienceRestriction; several restrictions must each have it (SAML Core
 // 2.5.1.4).
 func (c *Connector) checkAudience(restriction *xmlsec.Element) error {
-	var seen []string
-	for _, audience := range restriction.Children(xmlsec.NSAssertion, "Audience") {
-		text, err := audience.TrimText()
-		if err != nil {
-			return unreadable(err)
-		}
-		seen = append(seen, text)
+	listed, err := audiences(restriction)
+	if err != nil {
+		return err
 	}
-	if !slices.Contains(seen, string(c.cfg.EntityID)) {
+	if !slices.Contains(listed, c.cfg.EntityID) {
+		seen := make([]string, len(listed))
+		for i, id := range listed {
+			seen[i] = string(id)
+		}
 		return c.wrongAudience(strings.Join(seen, " "))
 	}
 	return nil
+}
+
+// audiences reads the Audience elements of a condition.
+func audiences(condition *xmlsec.Element) ([]identity.EntityID, error) {
+	var listed []identity.EntityID
+	for _, audience := range condition.Children(xmlsec.NSAssertion, "Audience") {
+		text, err := audience.TrimText()
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		listed = append(listed, identity.EntityID(text))
+	}
+	return listed, nil
 }
 
 func (c *Connector) wrongAudience(seen string) *identity.Error {
 	return upstream("up.audience", identity.KindInvalid, "The answer of the identity provider was meant for another application.", seen, string(c.cfg.EntityID))
 }
 
-// checkProxyRestriction refuses what forbids us to issue assertions on the
-// strength of this one, which is all that we do with it, and a list of those for
-// whom we may, since we cannot know here who will ask (SAML Core 2.5.1.6).
-func checkProxyRestriction(restriction *xmlsec.Element) error {
-	count := restriction.Attr("Count")
-	if restriction.HasAttr("Count") && strings.Trim(count, "0+") == "" {
-		return proxyRestricted("Count " + count)
+// proxyRestriction reads what an upstream allows to be issued on the strength of
+// its assertion, which is all that we do with it: one that forbids it outright is
+// refused (SAML Core 2.5.1.6). For whom is judged when it is known who asks.
+func proxyRestriction(condition *xmlsec.Element) (identity.ProxyRestriction, error) {
+	var p identity.ProxyRestriction
+	if condition.HasAttr("Count") {
+		text := strings.TrimSpace(condition.Attr("Count"))
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil && !errors.Is(err, strconv.ErrRange) || n < 0 {
+			return p, malformed("ProxyRestriction with Count "+strconv.Quote(text), "an xs:nonNegativeInteger")
+		}
+		if n == 0 {
+			return p, proxyRestricted("Count " + text)
+		}
+		count := int(min(n, math.MaxInt32))
+		p.Count = &count
 	}
-	if restriction.Child(xmlsec.NSAssertion, "Audience") != nil {
-		return proxyRestricted("a list of audiences")
-	}
-	return nil
+	var err error
+	p.Audiences, err = audiences(condition)
+	return p, err
 }
 
 func proxyRestricted(seen string) *identity.Error {

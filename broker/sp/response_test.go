@@ -179,12 +179,22 @@ func TestLegitimateForms(t *testing.T) {
 		{name: "several AudienceRestrictions that all name us", edits: []string{"</saml:Conditions>", "<saml:AudienceRestriction><saml:Audience>https://elsewhere.example.test</saml:Audience><saml:Audience>{SP}</saml:Audience></saml:AudienceRestriction></saml:Conditions>"}},
 		{name: "blanks around the Audience", edits: []string{"<saml:Audience>{SP}<", "<saml:Audience>\n {SP} \n<"}},
 		{name: "OneTimeUse", edits: []string{"</saml:Conditions>", "<saml:OneTimeUse/></saml:Conditions>"}},
-		{name: "ProxyRestriction that leaves us a step", edits: []string{"</saml:Conditions>", `<saml:ProxyRestriction Count="1"/></saml:Conditions>`}},
 		{name: "Conditions without times", edits: []string{` NotBefore="{NOW}" NotOnOrAfter="{SOON}">`, ">"}},
 		{name: "an unsigned Response without Issuer and Destination", edits: []string{"<saml:Issuer>{IDP}</saml:Issuer>{RESPONSE-SIGNATURE}", "", ` Destination="{ACS}"`, ""}},
 		{name: "Issuer with the format entity", edits: []string{"<saml:Issuer>", `<saml:Issuer Format="urn:oasis:names:tc:SAML:2.0:nameid-format:entity">`}},
 		{name: "comments between elements", edits: []string{"<saml:AuthnContext>", "<!-- by the book --><saml:AuthnContext>"}},
 		{name: "an authentication after ForceAuthn", req: identity.AuthnRequest{ForceAuthn: true}},
+		{name: "ProxyRestriction that leaves us a step", edits: []string{"</saml:Conditions>", `<saml:ProxyRestriction Count=" +2 "><saml:Audience>urn:a</saml:Audience><saml:Audience>urn:b</saml:Audience></saml:ProxyRestriction></saml:Conditions>`}, check: func(t *testing.T, a identity.Assertion) {
+			two := 2
+			if diff := cmp.Diff(identity.ProxyRestriction{Count: &two, Audiences: []identity.EntityID{"urn:a", "urn:b"}}, a.Proxy); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		}},
+		{name: "ProxyRestriction that is beyond counting", edits: []string{"</saml:Conditions>", `<saml:ProxyRestriction Count="99999999999999999999"/></saml:Conditions>`}, check: func(t *testing.T, a identity.Assertion) {
+			if a.Proxy.Count == nil || *a.Proxy.Count != 1<<31-1 {
+				t.Errorf("got %v", a.Proxy.Count)
+			}
+		}},
 		{name: "an old authentication where nothing was forced", edits: []string{`AuthnInstant="{NOW}"`, `AuthnInstant="` + stamp(-9*time.Hour) + `"`}, check: func(*testing.T, identity.Assertion) {}},
 		{
 			name: "no AuthnContextClassRef", edits: []string{classXML, ""},

@@ -381,6 +381,7 @@ func audience(ids ...string) string {
 }
 
 func conditionRows() []row {
+	const through = ", AuthenticatingAuthority " + partnerID + " https://idp.deep.test/saml"
 	restricted := func(ids ...string) change {
 		return conditions("", "<saml:AudienceRestriction>"+audience(ids...)+"</saml:AudienceRestriction>")
 	}
@@ -423,15 +424,20 @@ func conditionRows() []row {
 		),
 		rowsOf("Conditions/ProxyRestriction",
 			is("empty", "answered: ProxyRestriction Count unstated", proxied("")),
+			by("bounded", "none", "answered: AuthnContextClassRef "+refedsMFA+through+", ProxyRestriction Count 1 "+appID+" urn:x"),
+			by("bounded", "none, to an application that is not among them", "the person is asked to sign in", from(laxID)),
 			is("twice", "page sp.request", conditions("", "<saml:ProxyRestriction/><saml:ProxyRestriction/>")),
 		),
 		rowsOf("Conditions/ProxyRestriction/@Count",
 			is("a number", "answered: ProxyRestriction Count 0", proxied(` Count="0"`)),
 			is("below 0", "page sp.request", proxied(` Count="-1"`)),
+			by("bounded", "more than there is left", "answered: AuthnContextClassRef "+refedsMFA+through+", ProxyRestriction Count 1 "+appID+" urn:x", proxied(` Count="7"`)),
 		),
 		rowsOf("Conditions/ProxyRestriction/Audience",
 			is("some", "answered: ProxyRestriction Count 1 urn:x urn:y", proxied(` Count="1"`, "urn:x", "urn:y")),
 			is("blank", "page sp.request", proxied("", "")),
+			by("bounded", "one of those", "answered: AuthnContextClassRef "+refedsMFA+through+", ProxyRestriction Count 1 urn:x", proxied("", "urn:x", "urn:y")),
+			by("bounded", "none of those", "answered: AuthnContextClassRef "+refedsMFA+through+", ProxyRestriction Count 0", proxied("", "urn:y")),
 		),
 	)
 }

@@ -31,7 +31,7 @@ type row struct {
 	field   string // "Subject/NameID/@Format", or what the binding carries
 	form    string
 	changes []change
-	session string // "password" unless it is "none" or "partner"
+	session string // "password" unless it is "none", "partner" or "bounded"
 	want    string
 }
 
@@ -44,6 +44,8 @@ func (r row) circumstances() string {
 		return r.form + " (nobody signed in)"
 	case "partner":
 		return r.form + " (signed in through an upstream)"
+	case "bounded":
+		return r.form + " (signed in through an upstream that says Count 2 and two audiences)"
 	}
 	return r.form
 }

@@ -241,6 +241,7 @@ func (m *matrix) populate(t *testing.T) {
 	elsewhere := identity.AuthnContext{
 		Class: identity.ClassREFEDSMFA, Instant: matrixNow.Add(-time.Hour), Authorities: []identity.EntityID{partnerID, "https://idp.deep.test/saml"},
 	}
+	two := 2
 	err := m.store.Update(t.Context(), func(tx *store.Tx) error {
 		if err := tx.Records.Create(t.Context(), alice); err != nil {
 			return err
@@ -250,6 +251,7 @@ func (m *matrix) populate(t *testing.T) {
 		}
 		for token, s := range map[string]identity.Session{
 			"password": {ID: "s-password", Record: "alice", Context: password, Connection: identity.LocalConnection, Created: matrixNow.Add(-time.Hour), NotAfter: matrixNow.Add(time.Hour)},
+			"bounded":  {ID: "s-bounded", Record: "alice", Context: elsewhere, Connection: "partner", Proxy: identity.ProxyRestriction{Count: &two, Audiences: []identity.EntityID{appID, "urn:x"}}, Created: matrixNow.Add(-time.Hour), NotAfter: matrixNow.Add(time.Hour)},
 			"partner":  {ID: "s-partner", Record: "alice", Context: elsewhere, Connection: "partner", Created: matrixNow.Add(-time.Hour), NotAfter: matrixNow.Add(time.Hour)},
 		} {
 			if err := tx.Sessions.Create(t.Context(), token, s); err != nil {

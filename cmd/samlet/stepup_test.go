@@ -92,6 +92,7 @@ type hop struct {
 	demand     string // its RequestedAuthnContext
 	says       string // the upstream's class, or its whole refusal
 	old        bool   // the upstream authenticated long ago
+	conditions string // further conditions of the upstream's assertion
 }
 
 // question is what the application sends the browser with.
@@ -123,6 +124,9 @@ func (h hop) answer(t *testing.T, w initiated, asked *etree.Element) []byte {
 		edits = append(edits, `status:Success"/>`, `status:Responder"><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:`+h.says+`"/></samlp:StatusCode>`)
 	case h.says != "":
 		edits = append(edits, "<saml:AuthnContext/>", "<saml:AuthnContext><saml:AuthnContextClassRef>"+h.says+"</saml:AuthnContextClassRef></saml:AuthnContext>")
+	}
+	if h.conditions != "" {
+		edits = append(edits, "</saml:Conditions>", h.conditions+"</saml:Conditions>")
 	}
 	if h.old {
 		edits = append(edits, `AuthnInstant="{NOW}"`, `AuthnInstant="`+time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)+`"`)
@@ -362,5 +366,36 @@ func TestStepUpIsTrue(t *testing.T) {
 		if age := time.Since(at); err != nil || age < 50*time.Minute {
 			t.Errorf("AuthnInstant %v, %v; the upstream's is an hour ago", at, err)
 		}
+	}
+}
+
+// TestProxyRestrictionOverTheHop holds that what an upstream allows to be issued on
+// the strength of its assertion bounds ours (SAML Core 2.5.1.6).
+func TestProxyRestrictionOverTheHop(t *testing.T) {
+	t.Parallel()
+	w := newStepUp(t)
+	for i, tt := range []struct{ name, conditions, trace, want string }{
+		{"none", "", "upstream > mfa", ""},
+		{"two steps", `<saml:ProxyRestriction Count="2"/>`, "upstream > mfa", "1 "},
+		{"one step, and the application", `<saml:ProxyRestriction Count="1"><saml:Audience>https://wiki.example.test</saml:Audience></saml:ProxyRestriction>`, "upstream > mfa", "0 https://wiki.example.test"},
+		{"no step", `<saml:ProxyRestriction Count="0"/>`, "upstream > AuthnFailed", ""},
+		{"another application", `<saml:ProxyRestriction><saml:Audience>https://payroll.example.test</saml:Audience></saml:ProxyRestriction>`, "upstream > AuthnFailed", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := hop{connection: "trusted", subject: fmt.Sprintf("r%d", i), says: "urn:p:two", conditions: tt.conditions}
+			w.person(t, h.connection, h.subject, identity.Secret{})
+			trace, told := w.visitor().signIn(t, h)
+			if trace != tt.trace {
+				t.Fatalf("got %s, want %s", trace, tt.trace)
+			}
+			got := ""
+			for _, p := range told.FindElements("//ProxyRestriction") {
+				got += p.SelectAttrValue("Count", "unstated") + " " + texts(p, "./Audience")
+			}
+			if got != tt.want {
+				t.Errorf("ProxyRestriction %q, want %q", got, tt.want)
+			}
+		})
 	}
 }

@@ -25,16 +25,20 @@ func (s sessions) Create(ctx context.Context, token string, v identity.Session) 
 	if err != nil {
 		return err
 	}
+	audiences, err := list(v.Proxy.Audiences)
+	if err != nil {
+		return err
+	}
 	up := v.Upstream
 	n, err := s.c.exec(ctx, `
 INSERT INTO sessions (token, id, record, class, also, methods, aal, instant, authorities, connection,
 	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
-	upstream_index, created, not_after)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+	upstream_index, created, not_after, proxy_count, proxy_audiences)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 ON CONFLICT DO NOTHING`,
 		hashed(token), v.ID, v.Record, v.Context.Class, also, methods, int64(v.Context.AAL), micros(v.Context.Instant), authorities, v.Connection,
 		up.Issuer, up.Subject, up.Format, up.NameQualifier, up.SPNameQualifier,
-		v.UpstreamIx, micros(v.Created), micros(v.NotAfter))
+		v.UpstreamIx, micros(v.Created), micros(v.NotAfter), v.Proxy.Count, audiences)
 	if err != nil {
 		return err
 	}
@@ -49,7 +53,7 @@ func sessionColumns(v *identity.Session) []any {
 	return []any{&v.ID, &v.Record, &v.Context.Class, items[identity.ClassRef]{&v.Context.Also}, items[identity.Method]{&v.Context.Methods}, &v.Context.AAL,
 		instant{&v.Context.Instant}, items[identity.EntityID]{&v.Context.Authorities}, &v.Connection,
 		&up.Issuer, &up.Subject, &up.Format, &up.NameQualifier, &up.SPNameQualifier,
-		&v.UpstreamIx, instant{&v.Created}, instant{&v.NotAfter}}
+		&v.UpstreamIx, instant{&v.Created}, instant{&v.NotAfter}, &v.Proxy.Count, items[identity.EntityID]{&v.Proxy.Audiences}}
 }
 
 // Get implements store.Sessions.
@@ -58,7 +62,7 @@ func (s sessions) Get(ctx context.Context, token string, now time.Time) (identit
 	found, err := s.c.one(ctx, sessionColumns(&v), `
 SELECT id, record, class, also, methods, aal, instant, authorities, connection,
 	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
-	upstream_index, created, not_after
+	upstream_index, created, not_after, proxy_count, proxy_audiences
 FROM sessions WHERE token = $1 AND not_after > $2`, hashed(token), micros(now))
 	if err != nil {
 		return identity.Session{}, err
@@ -75,7 +79,7 @@ func (s sessions) ByID(ctx context.Context, id identity.SessionID) (identity.Ses
 	found, err := s.c.one(ctx, sessionColumns(&v), `
 SELECT id, record, class, also, methods, aal, instant, authorities, connection,
 	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
-	upstream_index, created, not_after
+	upstream_index, created, not_after, proxy_count, proxy_audiences
 FROM sessions WHERE id = $1`, id)
 	if err != nil {
 		return identity.Session{}, err
@@ -92,7 +96,7 @@ func (s sessions) List(ctx context.Context, after identity.SessionID, limit int)
 	err := s.c.all(ctx, appendSession(&out), `
 SELECT id, record, class, also, methods, aal, instant, authorities, connection,
 	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
-	upstream_index, created, not_after
+	upstream_index, created, not_after, proxy_count, proxy_audiences
 FROM sessions WHERE id > $1 ORDER BY id LIMIT $2`, after, int64(limit))
 	return out, err
 }
@@ -168,7 +172,7 @@ func (s sessions) OfRecord(ctx context.Context, id identity.RecordID) ([]identit
 	err := s.c.all(ctx, appendSession(&out), `
 SELECT id, record, class, also, methods, aal, instant, authorities, connection,
 	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
-	upstream_index, created, not_after
+	upstream_index, created, not_after, proxy_count, proxy_audiences
 FROM sessions WHERE record = $1 ORDER BY created DESC, id DESC`, id)
 	return out, err
 }
@@ -179,7 +183,7 @@ func (s sessions) FromUpstream(ctx context.Context, issuer identity.EntityID, su
 	err := s.c.all(ctx, appendSession(&out), `
 SELECT id, record, class, also, methods, aal, instant, authorities, connection,
 	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
-	upstream_index, created, not_after
+	upstream_index, created, not_after, proxy_count, proxy_audiences
 FROM sessions WHERE upstream_subject = $1 AND upstream_issuer = $2 ORDER BY id`, subject, issuer)
 	return out, err
 }
@@ -190,7 +194,7 @@ func (s sessions) UpstreamIndex(ctx context.Context, issuer identity.EntityID, i
 	err := s.c.all(ctx, appendSession(&out), `
 SELECT id, record, class, also, methods, aal, instant, authorities, connection,
 	upstream_issuer, upstream_subject, upstream_format, upstream_name_qualifier, upstream_sp_name_qualifier,
-	upstream_index, created, not_after
+	upstream_index, created, not_after, proxy_count, proxy_audiences
 FROM sessions WHERE upstream_index = $1 AND upstream_index <> '' AND upstream_issuer = $2 ORDER BY id`, index, issuer)
 	return out, err
 }

@@ -11,6 +11,7 @@ import (
 )
 
 func session(id identity.SessionID, r identity.RecordID, created, notAfter time.Time) identity.Session {
+	one := 1
 	return identity.Session{
 		ID: id, Record: r,
 		Context: identity.AuthnContext{
@@ -27,6 +28,7 @@ func session(id identity.SessionID, r identity.RecordID, created, notAfter time.
 			NameQualifier: "nq", SPNameQualifier: "spnq",
 		},
 		UpstreamIx: "_up",
+		Proxy:      identity.ProxyRestriction{Count: &one, Audiences: []identity.EntityID{"https://app.example.test", "https://wiki.example.test"}},
 		Created:    created,
 		NotAfter:   notAfter,
 	}
