@@ -27,7 +27,6 @@ type upstream struct {
 	notAfter    time.Time                 // of every session; zero for no bound
 	fail        error
 	begins      error // from Begin
-	begins      error // from Begin
 	asked       []identity.AuthnRequest
 	reach       identity.Reach // of a session that ended
 	refuses     error          // to Tell
@@ -105,9 +104,6 @@ func (u *upstream) Begin(_ context.Context, id identity.ConnectionID, req identi
 		return binding.Message{}, nil, u.begins
 	}
 	u.asked = append(u.asked, req)
-	if u.begins != nil {
-		return binding.Message{}, nil, u.begins
-	}
 	q := url.Values{"RelayState": {relayState}}
 	return binding.Message{URL: "https://" + string(id) + ".example.test/sso?" + q.Encode()}, []byte("state of " + string(id)), nil
 }
