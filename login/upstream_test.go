@@ -196,7 +196,7 @@ func TestUpstreamThatCannotBeAsked(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, setup{connections: partner()})
 			w.up.begins = &identity.Error{Kind: kind, Code: "up.status", Who: identity.WhoPartner, Msg: "It cannot be asked."}
-			p := w.newBrowser().ask(identity.AuthnRequest{IsPassive: true, Connection: "partner"})
+			p := w.newBrowser().ask(identity.AuthnRequest{Connection: "partner"})
 			if kind == identity.KindUnavailable {
 				if p.status != http.StatusServiceUnavailable || !strings.Contains(p.body, "up.status") {
 					t.Errorf("got %d %s, want the error on a page", p.status, p.body)
