@@ -31,6 +31,9 @@ func (a *Authenticator) leave(w http.ResponseWriter, r *http.Request, t *ticket)
 		req.LoginHint = t.Identifier
 	}
 	msg, state, err := a.cfg.Upstream.Begin(r.Context(), t.Connection, req, t.id)
+	if kind := identity.KindOf(err); err != nil && !t.proving() && (kind == identity.KindDenied || kind == identity.KindNeedsInteraction || kind == identity.KindContextUnmet) {
+		return a.rejected(w, r, t, err) // what the relying party demands cannot be had there
+	}
 	if err != nil {
 		return fmt.Errorf("beginning at connection %q: %w", t.Connection, err)
 	}

@@ -187,6 +187,29 @@ func TestUpstreamRefusals(t *testing.T) {
 	}
 }
 
+// TestUpstreamThatCannotBeAsked holds that the relying party hears of a demand which the
+// upstream cannot be asked for, and the person of what is out of order.
+func TestUpstreamThatCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []identity.Kind{identity.KindNeedsInteraction, identity.KindDenied, identity.KindContextUnmet, identity.KindUnavailable} {
+		t.Run(kind.String(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, setup{connections: partner()})
+			w.up.begins = &identity.Error{Kind: kind, Code: "up.status", Who: identity.WhoPartner, Msg: "It cannot be asked."}
+			p := w.newBrowser().ask(identity.AuthnRequest{Connection: "partner"})
+			if kind == identity.KindUnavailable {
+				if p.status != http.StatusServiceUnavailable || !strings.Contains(p.body, "up.status") {
+					t.Errorf("got %d %s, want the error on a page", p.status, p.body)
+				}
+				return
+			}
+			if got := p.answer(t); got.Code != "up.status" || got.Assertion != nil {
+				t.Errorf("got %+v, want up.status", got)
+			}
+		})
+	}
+}
+
 // TestUpstreamTerms holds what the upstream did against what was asked.
 func TestUpstreamTerms(t *testing.T) {
 	t.Parallel()

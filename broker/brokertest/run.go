@@ -38,6 +38,9 @@ func Run(t *testing.T, p Peer) { run(t, p, refusals()) }
 // RunOpenID is Run for an OpenID Provider.
 func RunOpenID(t *testing.T, p Peer) { run(t, p, openIDRefusals()) }
 
+// RunOAuth is Run for a vendor that has OAuth 2.0 and no ID token.
+func RunOAuth(t *testing.T, p Peer) { run(t, p, oauthRefusals()) }
+
 func run(t *testing.T, p Peer, refusals []refusal) {
 	t.Run("good", func(t *testing.T) { good(t, p) })
 	for _, r := range refusals {

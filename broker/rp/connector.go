@@ -42,11 +42,12 @@ type Config struct {
 	// PostLogoutURL is where the upstream sends the browser after a logout that
 	// began here; empty: it is not told of any.
 	PostLogoutURL string
-	Scopes        []string     // beside openid; nil means profile and email, or name and email for Apple
+	Scopes        []string     // beside openid; nil means what tells name and address of somebody
 	Vendor        Vendor       // whose departures are allowed for
 	Apple         *AppleKey    // with VendorApple, in place of ClientSecret
 	HostedDomains []string     // with VendorGoogle: the only ones whose people come in; nil: anybody
 	Tenants       []string     // with VendorMicrosoft and an issuer of many: the only ones; nil: any
+	Memberships   []string     // with VendorGitHub: the organizations whose members alone come in; nil: anybody
 	SkipUserInfo  bool         // believe the ID token to say all there is
 	HTTP          *http.Client // makes every call; its reach is the caller's matter
 	Store         store.Store  // remembers answers that were used
@@ -94,10 +95,7 @@ func New(cfg Config) (*Connector, error) {
 		return nil, fmt.Errorf("rp: unknown client authentication %q", cfg.AuthMethod)
 	}
 	if cfg.Scopes == nil {
-		cfg.Scopes = []string{"profile", "email"}
-		if cfg.Vendor == VendorApple {
-			cfg.Scopes = []string{"name", "email"}
-		}
+		cfg.Scopes = usualScopes(cfg)
 	}
 	cfg.Skew = cmp.Or(cfg.Skew, DefaultSkew)
 	if cfg.Now == nil {
@@ -109,11 +107,30 @@ func New(cfg Config) (*Connector, error) {
 // Issuer returns the upstream's issuer identifier.
 func (c *Connector) Issuer() identity.EntityID { return c.cfg.Issuer }
 
+// usualScopes are those that tell name and address.
+func usualScopes(cfg Config) []string {
+	switch {
+	case cfg.Vendor == VendorApple:
+		return []string{"name", "email"}
+	case cfg.Vendor == VendorFacebook:
+		return []string{"public_profile", "email"}
+	case cfg.Vendor == VendorGitHub && len(cfg.Memberships) > 0:
+		return []string{"read:user", "user:email", "read:org"}
+	case cfg.Vendor == VendorGitHub:
+		return []string{"read:user", "user:email"}
+	}
+	return []string{"profile", "email"}
+}
+
 // oauth is the client as x/oauth2 wants it.
 func (c *Connector) oauth(p *provider) *oauth2.Config {
+	scopes := c.cfg.Scopes
+	if !c.cfg.Vendor.Plain() {
+		scopes = slices.Concat([]string{oidc.ScopeOpenID}, scopes)
+	}
 	return &oauth2.Config{
 		ClientID: c.cfg.ClientID, ClientSecret: c.cfg.ClientSecret.Reveal(), RedirectURL: c.cfg.RedirectURL,
-		Scopes:   slices.Concat([]string{oidc.ScopeOpenID}, c.cfg.Scopes),
+		Scopes:   scopes,
 		Endpoint: oauth2.Endpoint{AuthURL: p.authorization, TokenURL: p.token, AuthStyle: p.style},
 	}
 }

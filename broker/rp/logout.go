@@ -27,7 +27,10 @@ func (c *Connector) Reach() identity.Reach {
 	p := c.found
 	c.mu.Unlock()
 	end := string(c.cfg.Issuer)
-	if p != nil {
+	switch {
+	case c.cfg.Vendor.Plain():
+		end = ""
+	case p != nil:
 		end = p.endSession
 	}
 	u, err := url.Parse(end)
@@ -93,6 +96,9 @@ func (c *Connector) token() (string, error) {
 // (Back-Channel Logout 1.0, 2.6), and returns what it wants of connection id. No
 // ID token passes for one, nor the reverse.
 func (c *Connector) ReadLogoutToken(ctx context.Context, raw string, id identity.ConnectionID) (identity.Logout, error) {
+	if c.cfg.Vendor.Plain() {
+		return identity.Logout{}, noLogout("an OpenID Provider")
+	}
 	head, err := header(raw)
 	if err != nil {
 		return identity.Logout{}, err

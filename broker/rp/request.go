@@ -40,6 +40,9 @@ func (c *Connector) Begin(ctx context.Context, req identity.AuthnRequest, relayS
 			Msg: "The application does not accept a sign-in that another organization vouches for.", Expected: "ProxyCount 1 at least",
 		}
 	}
+	if req.IsPassive && c.cfg.Vendor.Plain() {
+		return binding.Message{}, nil, upstream("up.status", identity.KindNeedsInteraction, "You have to sign in before you can go on.", "IsPassive", "a sign-in that may show something: this identity provider knows no other")
+	}
 	p, err := c.discover(ctx)
 	if err != nil {
 		return binding.Message{}, nil, fmt.Errorf("discovering %s: %w", c.cfg.Issuer, err)
@@ -54,8 +57,11 @@ func (c *Connector) Begin(ctx context.Context, req identity.AuthnRequest, relayS
 		Verifier: base64.RawURLEncoding.EncodeToString(random[32:]),
 	}
 	var options []oauth2.AuthCodeOption
-	if c.binds() {
-		options = append(options, oauth2.S256ChallengeOption(asked.Verifier), oauth2.SetAuthURLParam("nonce", asked.Nonce))
+	if c.challenges() {
+		options = append(options, oauth2.S256ChallengeOption(asked.Verifier))
+	}
+	if c.nonces() {
+		options = append(options, oauth2.SetAuthURLParam("nonce", asked.Nonce))
 	}
 	switch {
 	case c.cfg.Vendor == VendorApple: // which refuses to tell name and address in a query

@@ -51,13 +51,28 @@ func (c *Connector) Finish(ctx context.Context, state []byte, in binding.Receive
 	if err != nil {
 		return identity.Assertion{}, err
 	}
-	if c.binds() {
+	if c.challenges() {
 		options = append(options, oauth2.VerifierOption(asked.Verifier))
 	}
 	token, err := c.oauth(p).Exchange(c.calling(ctx), code, options...)
 	if err != nil {
 		return identity.Assertion{}, c.unredeemed(ctx, err)
 	}
+	if c.cfg.Vendor.Plain() {
+		claims, err := c.profile(ctx, asked, token.AccessToken)
+		if err != nil {
+			return identity.Assertion{}, err
+		}
+		return identity.Assertion{
+			Principal: identity.Principal{Issuer: c.cfg.Issuer, Subject: claims.text("sub")},
+			Context:   identity.AuthnContext{Instant: c.cfg.Now().UTC()}, Attributes: claims.attributes(),
+		}, nil
+	}
+	return c.believe(ctx, p, asked, token, in.Form)
+}
+
+// believe returns what the ID token beside an access token says, and UserInfo.
+func (c *Connector) believe(ctx context.Context, p *provider, asked pending, token *oauth2.Token, form url.Values) (identity.Assertion, error) {
 	raw, ok := token.Extra("id_token").(string)
 	if !ok || raw == "" {
 		return identity.Assertion{}, malformed("no id_token", "an id_token beside the access token")
@@ -73,7 +88,7 @@ func (c *Connector) Finish(ctx context.Context, state []byte, in binding.Receive
 	if err := c.complete(ctx, p, claims, token.AccessToken); err != nil {
 		return identity.Assertion{}, err
 	}
-	if err := c.amend(claims, in.Form); err != nil {
+	if err := c.amend(claims, form); err != nil {
 		return identity.Assertion{}, err
 	}
 	said.Attributes, said.LogoutHint = claims.attributes(), raw
@@ -140,8 +155,13 @@ func (c *Connector) unredeemed(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	said, ok := errors.AsType[*oauth2.RetrieveError](err)
-	if !ok || said.Response != nil && said.Response.StatusCode >= http.StatusInternalServerError {
+	if _, silent := errors.AsType[*url.Error](err); silent || ok && said.Response.StatusCode >= http.StatusInternalServerError {
 		return unreachable("the token endpoint", err)
+	}
+	if !ok {
+		e := malformed("an answer of the token endpoint without an access token", "an access token (RFC 6749 section 5.1)")
+		e.Err = err
+		return e
 	}
 	return upstream("up.status", identity.KindInvalid, "Your organization's sign-in service did not accept our question.",
 		clean(said.ErrorCode+": "+said.ErrorDescription), c.hint(said.ErrorCode, said.ErrorDescription, "tokens for the code"))

@@ -54,7 +54,7 @@ func (c *Connector) hint(code, description, otherwise string) string {
 		}
 	}
 	switch code {
-	case "invalid_client":
+	case "invalid_client", "incorrect_client_credentials":
 		if c.cfg.Vendor == VendorApple {
 			return "the team, key and Services ID that belong together (Certificates, Identifiers & Profiles, Keys)"
 		}
@@ -63,7 +63,7 @@ func (c *Connector) hint(code, description, otherwise string) string {
 		return "a client that is registered there for the code flow"
 	case "invalid_scope":
 		return "request_scopes that the client is registered for there"
-	case "invalid_grant", "redirect_uri_mismatch":
+	case "invalid_grant", "redirect_uri_mismatch", "bad_verification_code":
 		return "our redirect_uri, letter for letter, as it is registered there, and a code that was not used"
 	case "invalid_request":
 		return "a client that is registered there with our redirect_uri"

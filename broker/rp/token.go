@@ -65,7 +65,7 @@ func (c *Connector) verify(ctx context.Context, p *provider, asked pending, raw,
 			return nil, err
 		}
 	}
-	if c.binds() && claims.text("nonce") != asked.Nonce {
+	if c.nonces() && claims.text("nonce") != asked.Nonce {
 		return nil, upstream("up.in_response_to", identity.KindInvalid, "The answer of your organization belongs to another sign-in. Please start again from the application.", "another nonce, or none", "the nonce of the question")
 	}
 	if sub := claims.text("sub"); sub == "" || len(sub) > 255 {
@@ -161,9 +161,13 @@ func (c *Connector) checkTimes(claims object, asked pending) error {
 		if !at.IsZero() {
 			seen = "auth_time " + at.Format(time.RFC3339)
 		}
-		return upstream("up.stale", identity.KindInvalid, "Your organization should have asked you to sign in afresh, and did not.", seen, "auth_time of "+oldest.Format(time.RFC3339)+" or later")
+		return stale(seen, "auth_time of "+oldest.Format(time.RFC3339)+" or later")
 	}
 	return nil
+}
+
+func stale(seen, expected string) *identity.Error {
+	return upstream("up.stale", identity.KindInvalid, "Your organization should have asked you to sign in afresh, and did not.", seen, expected)
 }
 
 // checkHash binds the access token to the ID token, where it says at_hash.

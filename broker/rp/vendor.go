@@ -22,6 +22,8 @@ const (
 	VendorMicrosoft Vendor = "microsoft" // login.microsoftonline.com: many tenants, mail that nobody vouches for
 	VendorGitLab    Vendor = "gitlab"    // gitlab.com or one's own: groups_direct
 	VendorLinkedIn  Vendor = "linkedin"  // www.linkedin.com/oauth: neither nonce nor PKCE
+	VendorGitHub    Vendor = "github"    // github.com or one's own: OAuth 2.0 alone
+	VendorFacebook  Vendor = "facebook"  // www.facebook.com: OAuth 2.0 alone, without PKCE
 )
 
 // AppleKey signs client secrets for Apple, which registers a key in place of a
@@ -58,9 +60,16 @@ func (c *Connector) issued(iss, tid string) bool {
 	return iss == string(c.cfg.Issuer)
 }
 
-// binds reports whether a question carries a nonce, and a PKCE challenge. LinkedIn
-// returns no nonce and refuses a code_verifier: there, state alone binds an answer.
-func (c *Connector) binds() bool { return c.cfg.Vendor != VendorLinkedIn }
+// challenges reports whether a question carries a PKCE challenge. LinkedIn refuses a
+// code_verifier, and Facebook has it for its ID tokens alone: there, state alone binds
+// an answer.
+func (c *Connector) challenges() bool {
+	return c.cfg.Vendor != VendorLinkedIn && c.cfg.Vendor != VendorFacebook
+}
+
+// nonces reports whether a question carries a nonce, which comes back in an ID token,
+// though not in LinkedIn's.
+func (c *Connector) nonces() bool { return c.cfg.Vendor != VendorLinkedIn && !c.cfg.Vendor.Plain() }
 
 // amend judges what only this vendor says, and puts it into the words of OpenID
 // Connect Core 5.1. The form is that of an answer by POST, which nobody signed.
@@ -81,7 +90,7 @@ func (c *Connector) amend(claims object, form url.Values) error {
 		if _, stated := claims["groups"]; !stated && claims["groups_direct"] != nil {
 			claims["groups"] = claims["groups_direct"]
 		}
-	case VendorLinkedIn:
+	case VendorLinkedIn, VendorGitHub, VendorFacebook:
 	}
 	return nil
 }

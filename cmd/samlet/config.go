@@ -213,7 +213,7 @@ type SPSessionConfig struct {
 // ConnectionConfig is one upstream identity source.
 type ConnectionConfig struct {
 	ID           string         `yaml:"id"`
-	Type         string         `yaml:"type"`   // local, saml, oidc, ldap
+	Type         string         `yaml:"type"`   // local, saml, oidc, oauth, ldap
 	Preset       string         `yaml:"preset"` // generic, auth0, google
 	Name         string         `yaml:"name"`
 	Disabled     bool           `yaml:"disabled"`
@@ -246,6 +246,7 @@ type ConnectionConfig struct {
 	UserInfo                *bool      `yaml:"userinfo"`       // nil: true
 	HostedDomains           stringList `yaml:"hosted_domains"` // of Google Workspace
 	Tenants                 stringList `yaml:"tenants"`        // of Microsoft Entra
+	Memberships             stringList `yaml:"memberships"`    // organizations of GitHub
 	TeamID                  string     `yaml:"team_id"`        // with KeyID and PrivateKey, of Apple
 	KeyID                   string     `yaml:"key_id"`
 	PrivateKey              string     `yaml:"private_key"` // reference

@@ -175,7 +175,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 	for i, c := range conns {
 		at := fmt.Sprintf("connections[%d]", i)
 		d.checkID(at, c.ID, seen)
-		d.oneOf(at+".type", c.Type, "local", "saml", "oidc", "ldap")
+		d.oneOf(at+".type", c.Type, "local", "saml", "oidc", "oauth", "ldap")
 		switch {
 		case c.Type == "saml":
 			d.checkSource(at+".metadata", c.Metadata)
@@ -184,7 +184,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 		case c.ID == string(identity.LocalConnection) && c.Type != "local":
 			d.faultAt(at+".id", "the id %q is kept for the connection of type local", identity.LocalConnection)
 		}
-		if c.Type == "oidc" {
+		if c.byOAuth() {
 			d.checkVendor(at, c)
 		} else {
 			d.oneOf(at+".preset", c.Preset, "", "generic", "auth0", "google")

@@ -61,6 +61,13 @@ func TestConfigFaults(t *testing.T) {
 			`4:34: connections[0].issuer: want an https URL without query and fragment, got "http://op.partner.test"`,
 			`4:88: connections[0].token_endpoint_auth_method: want client_secret_basic or client_secret_post or private_key_jwt, got "none"`,
 		}},
+		{"OAuth without a vendor", minimal + "connections:\n" +
+			"  - {id: a, type: oauth, issuer: \"https://op.partner.test\", client_id: a, client_secret: \"literal:b\"}\n" +
+			"  - {id: b, type: oauth, preset: google, client_id: a, client_secret: \"literal:b\", token_endpoint_auth_method: private_key_jwt}\n", []string{
+			`4:5: connections[0].preset: want facebook or github, got ""`,
+			`5:34: connections[1].preset: want facebook or github, got "google"`,
+			`5:112: connections[1].token_endpoint_auth_method: it belongs to type: oidc alone`,
+		}},
 		{"presets of OpenID Providers", minimal + "connections:\n" +
 			"  - {id: a, type: oidc, preset: apple, client_id: a, client_secret: \"literal:b\"}\n" +
 			"  - {id: b, type: oidc, preset: google, client_id: a, client_secret: \"literal:b\", tenants: [x]}\n" +

@@ -56,8 +56,11 @@ func connectionRows(snap *snapshot) []connectionRow {
 			row.SPMetadata = base + pathSPMetadata + row.ID + "/metadata"
 			row.describe(snap.connection(c.ID))
 		}
+		if c.byOAuth() {
+			row.EntityID, row.RedirectURI = c.Issuer, base+pathCallback+row.ID
+		}
 		if c.Type == "oidc" {
-			row.EntityID, row.RedirectURI, row.PostLogout = c.Issuer, base+pathCallback+row.ID, base+pathOIDCLogout+row.ID
+			row.PostLogout = base + pathOIDCLogout + row.ID
 			row.BackChannel, row.FrontChannel = row.PostLogout+pathLogoutBack, row.PostLogout+pathLogoutFront
 			if c.TokenEndpointAuthMethod == rp.AuthPrivateKey {
 				row.JWKSURI = base + pathJWKS
@@ -133,6 +136,9 @@ func connectionShowCommand() *cobra.Command {
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "id            %s\ntype          %s\nname          %s\ndomains       %s\ndisabled      %t\n",
 				r.ID, r.Type, r.Name, strings.Join(r.EmailDomains, ", "), r.Disabled)
+			if r.Type == "oauth" {
+				fmt.Fprintf(cmd.OutOrStdout(), "issuer        %s\n\nFor the partner:\nredirect_uri              %s\n", r.EntityID, r.RedirectURI)
+			}
 			if r.Type == "oidc" {
 				fmt.Fprintf(cmd.OutOrStdout(), "issuer        %s\n\nFor the partner:\nredirect_uri              %s\npost_logout_redirect_uri  %s\nbackchannel_logout_uri    %s\nfrontchannel_logout_uri   %s\n",
 					r.EntityID, r.RedirectURI, r.PostLogout, r.BackChannel, r.FrontChannel)
@@ -195,7 +201,7 @@ func checkConnection(cmd *cobra.Command, id string) error {
 			return err
 		}
 	}
-	if c := snap.connection(r.ID); c != nil && c.Type == "oidc" {
+	if c := snap.connection(r.ID); c != nil && c.config.byOAuth() {
 		if err := checkProvider(cmd.Context(), snap, c.ID); err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ func (d *decoder) checkOIDC(cfg *Config) {
 	issuers := map[string]bool{}
 	for i := range cfg.Connections {
 		c := &cfg.Connections[i]
-		if c.Type != "oidc" {
+		if !c.byOAuth() {
 			continue
 		}
 		at := fmt.Sprintf("connections[%d]", i)
@@ -48,16 +48,23 @@ func (d *decoder) checkOIDC(cfg *Config) {
 			d.faultAt(at+".issuer", "%s is the issuer of another connection already", c.Issuer)
 		}
 		issuers[c.Issuer] = true
+		if c.Type == "oauth" && c.TokenEndpointAuthMethod != "" {
+			d.faultAt(at+".token_endpoint_auth_method", "it belongs to type: oidc alone")
+			continue
+		}
 		byKey := c.TokenEndpointAuthMethod == rp.AuthPrivateKey
 		switch {
 		case c.ClientID == "" || c.ClientSecret == "" && !byKey && c.Preset != "apple":
-			d.faultAt(at, "a connection of type oidc needs client_id and client_secret")
+			d.faultAt(at, "a connection of type %s needs client_id and client_secret", c.Type)
 		case c.ClientSecret != "" && byKey:
 			d.faultAt(at+".client_secret", "with private_key_jwt there is no secret: the partner reads our keys")
 		}
 		d.oneOf(at+".token_endpoint_auth_method", c.TokenEndpointAuthMethod, "", rp.AuthBasic, rp.AuthPost, rp.AuthPrivateKey)
 	}
 }
+
+// byOAuth reports whether people come by a code of OAuth 2.0.
+func (c ConnectionConfig) byOAuth() bool { return c.Type == "oidc" || c.Type == "oauth" }
 
 // clientSecret resolves the reference of connection i.
 func (s *sources) clientSecret(i int, c ConnectionConfig) identity.Secret {
@@ -75,14 +82,14 @@ func (s *sources) clientSecret(i int, c ConnectionConfig) identity.Secret {
 	return identity.NewSecret(secret)
 }
 
-// relyingParty makes the connector of a connection of type oidc.
+// relyingParty makes the connector of a connection of type oidc or oauth.
 func (h *house) relyingParty(c connection, sh *shared) (*rp.Connector, error) {
 	base := h.snapshot.Config.Server.BaseURL
 	connector, err := rp.New(rp.Config{
 		Issuer: identity.EntityID(c.config.Issuer), ClientID: c.config.ClientID, ClientSecret: c.secret,
 		AuthMethod: c.config.TokenEndpointAuthMethod, Keys: h.snapshot.Keys,
 		RedirectURL: base + pathCallback + string(c.ID), PostLogoutURL: base + pathOIDCLogout + string(c.ID),
-		Vendor: c.config.vendor(), Apple: c.apple, HostedDomains: c.config.HostedDomains, Tenants: c.config.Tenants,
+		Vendor: c.config.vendor(), Apple: c.apple, HostedDomains: c.config.HostedDomains, Tenants: c.config.Tenants, Memberships: c.config.Memberships,
 		Scopes: c.config.RequestScopes, SkipUserInfo: c.config.UserInfo != nil && !*c.config.UserInfo, HTTP: h.outbound, Store: sh.store,
 		Skew: time.Duration(c.config.Require.MaxClockSkew), Now: sh.now, Rand: sh.rand,
 	})

@@ -12,12 +12,12 @@ import (
 	"github.com/samlet-id/samlet/identity"
 )
 
-// vendorIssuers are the presets of type oidc, and the issuer of each that has one for
-// everybody.
+// vendorIssuers are the presets of types oidc and oauth, and the issuer of each that has
+// one for everybody.
 func vendorIssuers() map[string]string {
 	return map[string]string{
 		"generic": "", "apple": "https://appleid.apple.com", "google": "https://accounts.google.com", "gitlab": "https://gitlab.com",
-		"linkedin": "https://www.linkedin.com/oauth", "microsoft": "https://login.microsoftonline.com/common/v2.0",
+		"github": "https://github.com", "facebook": "https://www.facebook.com", "linkedin": "https://www.linkedin.com/oauth", "microsoft": "https://login.microsoftonline.com/common/v2.0",
 	}
 }
 
@@ -42,16 +42,22 @@ func (c ConnectionConfig) once() []identity.Name {
 func (d *decoder) checkVendor(at string, c ConnectionConfig) {
 	var presets []string
 	for p := range vendorIssuers() {
-		presets = append(presets, p)
+		if rp.Vendor(p).Plain() == (c.Type == "oauth") {
+			presets = append(presets, p)
+		}
 	}
 	slices.Sort(presets)
-	d.oneOf(at+".preset", c.Preset, append(presets, "")...)
+	if c.Type == "oidc" {
+		presets = append(presets, "")
+	}
+	d.oneOf(at+".preset", c.Preset, presets...)
 	for _, k := range []struct {
 		key, preset string
 		given       bool
 	}{
 		{"hosted_domains", "google", len(c.HostedDomains) > 0},
 		{"tenants", "microsoft", len(c.Tenants) > 0},
+		{"memberships", "github", len(c.Memberships) > 0},
 		{"team_id", "apple", c.TeamID != ""},
 		{"key_id", "apple", c.KeyID != ""},
 		{"private_key", "apple", c.PrivateKey != ""},

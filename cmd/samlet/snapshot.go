@@ -44,7 +44,7 @@ type connection struct {
 	Metadata  *metadata.Entity // nil for local
 	config    ConnectionConfig
 	directory *ldap.Config    // of type ldap alone
-	secret    identity.Secret // of type oidc
+	secret    identity.Secret // of types oidc and oauth
 	apple     *rp.AppleKey    // of type oidc, preset apple
 }
 
@@ -292,7 +292,7 @@ func (s *snapshot) loadConnections(src *sources) {
 				continue
 			}
 		}
-		if c.Type == "oidc" {
+		if c.byOAuth() {
 			conn.Issuer = identity.EntityID(c.Issuer)
 			conn.secret = src.clientSecret(i, c)
 			if c.Preset == "apple" {

@@ -144,7 +144,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 		if c.directory != nil {
 			upstreams = append(upstreams, broker.Upstream{Connection: c.Connection})
 		}
-		if c.Type == "oidc" {
+		if c.config.byOAuth() {
 			connector, err := h.relyingParty(c, sh)
 			if err != nil {
 				return nil, err
