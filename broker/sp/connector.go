@@ -54,6 +54,10 @@ type Config struct {
 	// NameIDFormat is asked for with a NameIDPolicy; empty sends none, which
 	// leaves the choice to the IdP.
 	NameIDFormat identity.Format
+	// NameIDPolicy sends a NameIDPolicy that leaves it the choice, too, for an IdP
+	// that makes no identifier for anybody new without one (AllowCreate, SAML Core
+	// 3.4.1.1).
+	NameIDPolicy bool
 
 	// Artifact asks for answers by HTTP-Artifact, and takes them beside those by
 	// HTTP-POST. It needs HTTP, and an ArtifactResolutionService in the metadata.

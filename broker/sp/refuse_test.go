@@ -138,6 +138,9 @@ func TestStatus(t *testing.T) {
 	}{
 		{"passive", status("Responder", "NoPassive", ""), identity.KindNeedsInteraction, "up.status", "Responder/NoPassive"},
 		{"context", status("Requester", "NoAuthnContext", ""), identity.KindContextUnmet, "up.status", "Requester/NoAuthnContext"},
+		{"too many behind it", status("Responder", "ProxyCountExceeded", ""), identity.KindDenied, "sp.proxy_count", "Responder/ProxyCountExceeded"},
+		{"none of the list known there", status("Responder", "NoSupportedIDP", ""), identity.KindDenied, "sp.idp_list", "Responder/NoSupportedIDP"},
+		{"none of the list there at present", status("Responder", "NoAvailableIDP", ""), identity.KindDenied, "sp.idp_unavailable", "Responder/NoAvailableIDP"},
 		{"failed, with their words", status("Responder", "AuthnFailed", "AADSTS50105:\n user not assigned"), identity.KindDenied, "up.status", "Responder/AuthnFailed: AADSTS50105:  user not assigned"},
 		{"denied", status("Responder", "RequestDenied", ""), identity.KindDenied, "up.status", "Responder/RequestDenied"},
 		{"responder alone", status("Responder", "", ""), identity.KindDenied, "up.status", "Responder"},

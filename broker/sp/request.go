@@ -100,7 +100,7 @@ func (c *Connector) authnRequest(p pending, req identity.AuthnRequest, signed bo
 	if signed {
 		w.SignatureSlot()
 	}
-	if c.cfg.NameIDFormat != "" {
+	if c.cfg.NameIDPolicy || c.cfg.NameIDFormat != "" {
 		w.Open("samlp:NameIDPolicy", "AllowCreate", "true", "Format", string(c.cfg.NameIDFormat))
 		w.Close()
 	}

@@ -71,6 +71,10 @@ func TestAuthnRequest(t *testing.T) {
 			open + asked + protocol + issuer + `<samlp:NameIDPolicy AllowCreate="true" Format="` + string(identity.FormatPersistent) + `"></samlp:NameIDPolicy>` + end,
 		},
 		{
+			"NameIDPolicy without a Format", func(c *sp.Config) { c.NameIDPolicy = true }, identity.AuthnRequest{},
+			open + asked + protocol + issuer + `<samlp:NameIDPolicy AllowCreate="true"></samlp:NameIDPolicy>` + end,
+		},
+		{
 			"RequestedAuthnContext", nil, identity.AuthnRequest{Context: identity.RequestedContext{Classes: []identity.ClassRef{identity.ClassREFEDSMFA}}},
 			open + asked + protocol + issuer + `<samlp:RequestedAuthnContext Comparison="exact"><saml:AuthnContextClassRef xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">https://refeds.org/profile/mfa</saml:AuthnContextClassRef></samlp:RequestedAuthnContext>` + end,
 		},

@@ -37,8 +37,30 @@ func checkStatus(response *xmlsec.Element) error {
 	if words := statusMessage(status); words != "" {
 		seen += ": " + words
 	}
+	if e := outOfScope(second); e != nil {
+		e.Seen, e.Expected = seen, "Success"
+		return e
+	}
 	kind, msg := meaning(code, second)
 	return upstream("up.status", kind, msg, seen, "Success")
+}
+
+// outOfScope is the refusal of an upstream that the Scoping which it was handed on
+// leaves no way, or nil. It is whoever set that scope who is to be told (SAML Core
+// 3.4.1.5.1).
+func outOfScope(second string) *identity.Error {
+	e := &identity.Error{Kind: identity.KindDenied, Who: identity.WhoVendor, Msg: "The application names the organizations at which you may sign in, and your organization's sign-in knows none of them."}
+	switch second {
+	case saml.StatusProxyCountExceeded:
+		e.Code, e.Msg = "sp.proxy_count", "The application does not accept a sign-in that so many organizations vouch for."
+	case saml.StatusNoSupportedIDP:
+		e.Code = "sp.idp_list"
+	case saml.StatusNoAvailableIDP:
+		e.Code = "sp.idp_unavailable"
+	default:
+		return nil
+	}
+	return e
 }
 
 // meaning says what a refusal comes to for the person and for whoever asked us.

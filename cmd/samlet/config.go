@@ -227,6 +227,7 @@ type ConnectionConfig struct {
 	Artifact     bool           `yaml:"artifact"`
 	IDPInitiated stringList     `yaml:"idp_initiated"` // ids of service providers
 	Scopes       ScopesConfig   `yaml:"scopes"`
+	NameIDPolicy string         `yaml:"name_id_policy"` // none, any, persistent, transient, email, unspecified, or a URI
 	AuthnContext TrustConfig    `yaml:"authn_context"`
 	URLs         stringList     `yaml:"urls"` // of a directory's servers, in the order of preference
 	StartTLS     bool           `yaml:"start_tls"`

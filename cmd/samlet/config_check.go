@@ -191,6 +191,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 		}
 		d.checkLinkBy(at, c)
 		d.checkArtifact(at, c)
+		d.checkNameIDPolicy(at, c)
 		d.checkScopes(at+".scopes", c.Scopes)
 		d.oneOf(at+".link.existing", c.Link.Existing, "", "never", "ask", "verified_email")
 		if c.Link.Existing == "verified_email" && len(c.EmailDomains) == 0 && c.Organization == "" {

@@ -157,6 +157,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 		if c.Metadata == nil {
 			continue
 		}
+		format, policy := c.config.asksNameID()
 		connector, err := sp.New(sp.Config{
 			EntityID:               identity.EntityID(cfg.Server.BaseURL + pathSPMetadata + string(c.ID) + "/metadata"),
 			ACS:                    cfg.Server.BaseURL + pathACS + string(c.ID),
@@ -176,6 +177,8 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 			Artifact:               c.config.Artifact,
 			Scopes:                 c.config.Scopes.rule(),
 			SubjectAttribute:       c.LinkBy,
+			NameIDFormat:           format,
+			NameIDPolicy:           policy,
 			DisplayName:            cfg.IDP.DisplayName,
 			Skew:                   time.Duration(c.config.Require.MaxClockSkew),
 			Now:                    sh.now,
