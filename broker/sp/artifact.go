@@ -124,7 +124,7 @@ func (c *Connector) artifactResponse(env binding.Envelope, id string) (answer, e
 	if env.Document.HasSignature(e) {
 		signed, err := env.Document.Verify(e, c.trust)
 		if err != nil {
-			return answer{}, badSignature(err)
+			return answer{}, c.badSignature(e, err)
 		}
 		e, out.around = signed, signed.Child(xmlsec.NSProtocol, "Response")
 	}

@@ -126,7 +126,7 @@ func (c *Connector) believeLogout(doc *xmlsec.Document, e *xmlsec.Element, msg b
 			return nil, unsignedLogout("SigAlg and Signature in the query (SAML Bindings 3.4.4.1)")
 		}
 		if err := msg.VerifyQuery(c.trust.Keys, c.cfg.Refused...); err != nil {
-			return nil, badSignature(err)
+			return nil, c.badSignature(nil, err)
 		}
 		return e, nil
 	}
@@ -135,7 +135,7 @@ func (c *Connector) believeLogout(doc *xmlsec.Document, e *xmlsec.Element, msg b
 	}
 	signed, err := doc.Verify(e, c.trust)
 	if err != nil {
-		return nil, badSignature(err)
+		return nil, c.badSignature(e, err)
 	}
 	return signed, c.checkIssuer(signed.Child(xmlsec.NSAssertion, "Issuer"))
 }

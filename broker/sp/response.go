@@ -149,7 +149,7 @@ func (c *Connector) response(got answer) (response *xmlsec.Element, signed bool,
 	}
 	verified, err := got.doc.Verify(root, c.trust)
 	if err != nil {
-		return nil, false, badSignature(err)
+		return nil, false, c.badSignature(root, err)
 	}
 	return verified, true, nil
 }
@@ -170,13 +170,6 @@ func countAssertions(e *xmlsec.Element) int {
 
 func severalAssertions(n int) *identity.Error {
 	return upstream("up.several_assertions", identity.KindInvalid, "The answer of the identity provider is ambiguous.", fmt.Sprintf("%d assertions", n), "one assertion")
-}
-
-func badSignature(cause error) *identity.Error {
-	e := upstream("up.signature", identity.KindInvalid, "The signature of the identity provider is not valid.",
-		string(identity.CodeOf(cause)), "a signature by a key of the metadata")
-	e.Err = cause
-	return e
 }
 
 // checkResponse checks what the Response itself says of its origin and goal
@@ -254,7 +247,7 @@ func (c *Connector) assertion(got answer, response *xmlsec.Element, signed bool)
 	if holder.HasSignature(a) {
 		verified, err := holder.Verify(a, c.trust)
 		if err != nil {
-			return nil, nil, badSignature(err)
+			return nil, nil, c.badSignature(a, err)
 		}
 		return verified, a, nil
 	}

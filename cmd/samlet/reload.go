@@ -26,6 +26,10 @@ const (
 // on without, and fetches in the background.
 const startPatience = 2 * time.Second
 
+// doubtEvery is how often metadata is fetched anew, at most, because somebody sent a
+// signature that no key of it verifies: anybody can.
+const doubtEvery = time.Minute
+
 // retryEvery is how soon metadata that could not be fetched is tried again,
 // unless a server says otherwise.
 const retryEvery = 30 * time.Second
@@ -137,6 +141,7 @@ func (s *server) watch(ctx context.Context, hup <-chan os.Signal) error {
 	defer retry.Stop()
 	refresh := time.NewTimer(s.refreshEvery())
 	defer refresh.Stop()
+	var doubted time.Time       // when metadata was fetched for a doubt
 	var changed time.Time       // when the first change came that was not read yet
 	var fetching chan refreshed // nil while nothing is fetched
 	fetch := func() {
@@ -176,6 +181,13 @@ func (s *server) watch(ctx context.Context, hup <-chan os.Signal) error {
 			continue
 		case <-refresh.C:
 			fetch()
+			continue
+		case <-s.doubted:
+			if now := time.Now(); doubted.IsZero() || now.Sub(doubted) >= doubtEvery {
+				doubted = now
+				s.log.Info("an upstream signs with a key that its metadata does not have; fetching metadata anew")
+				fetch()
+			}
 			continue
 		case r := <-fetching:
 			fetching = nil

@@ -54,6 +54,7 @@ type server struct {
 	started  Config // as the process started; what needs a restart is taken from here
 
 	retryEvery time.Duration // how soon metadata that could not be fetched is tried again
+	doubted    chan struct{} // metadata from a URL may be out of date
 
 	mu      sync.RWMutex // guards house
 	house   *house
@@ -69,7 +70,7 @@ func openServer(ctx context.Context, cfg serverConfig) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{path: cfg.Path, level: new(slog.LevelVar), started: *snap.Config, retryEvery: retryEvery}
+	s := &server{path: cfg.Path, level: new(slog.LevelVar), started: *snap.Config, retryEvery: retryEvery, doubted: make(chan struct{}, 1)}
 	s.log = newLogger(cfg.Log, snap.Config.Log, s.level)
 	if s.store, err = openStore(ctx, snap.Config, cfg.Path); err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func openServer(ctx context.Context, cfg serverConfig) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
-	s.shared = &shared{store: s.store, pages: pages, log: s.log, now: time.Now, rand: rand.Reader}
+	s.shared = &shared{store: s.store, pages: pages, log: s.log, now: time.Now, rand: rand.Reader, doubt: s.doubt}
 	if s.house, err = build(snap, s.shared); err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
@@ -164,6 +165,14 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.RUnlock()
 	defer h.requests.Done()
 	h.handler.ServeHTTP(w, r)
+}
+
+// doubt has metadata fetched anew, as soon as watch is at it.
+func (s *server) doubt() {
+	select {
+	case s.doubted <- struct{}{}:
+	default: // somebody was first
+	}
 }
 
 // Run serves until ctx ends, then lets requests under way finish.

@@ -55,6 +55,8 @@ type shared struct {
 	log   *slog.Logger
 	now   func() time.Time
 	rand  io.Reader // safe for concurrent use
+	// doubt tells that metadata from a URL may be out of date; nil: nobody listens.
+	doubt func()
 }
 
 // house is samlet built from one snapshot. Nothing in it changes.
@@ -63,6 +65,7 @@ type house struct {
 	outbound   *http.Client // calls to peers
 	log        *slog.Logger
 	now        func() time.Time
+	doubt      func() // shared.doubt
 	idp        *idp.Provider
 	login      *login.Authenticator
 	broker     *broker.Broker
@@ -83,7 +86,7 @@ func build(snap *snapshot, sh *shared) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &house{snapshot: snap, outbound: newOutbound(cfg), log: sh.log, now: sh.now, connectors: map[identity.ConnectionID]*sp.Connector{}, relying: map[identity.ConnectionID]*rp.Connector{}}
+	h := &house{snapshot: snap, outbound: newOutbound(cfg), log: sh.log, now: sh.now, doubt: sh.doubt, connectors: map[identity.ConnectionID]*sp.Connector{}, relying: map[identity.ConnectionID]*rp.Connector{}}
 	upstream, err := h.buildBroker(sh)
 	if err != nil {
 		return nil, err
@@ -269,7 +272,11 @@ func (h *house) mountConnections(mux *http.ServeMux, site *web.Web) []string {
 	var crossSite []string
 	for id := range h.connectors {
 		acs := pathACS + string(id)
-		answer := site.Handle(func(w http.ResponseWriter, r *http.Request) error { return h.login.Return(w, r, id) })
+		answer := site.Handle(func(w http.ResponseWriter, r *http.Request) error {
+			err := h.login.Return(w, r, id)
+			h.suspect(id, err)
+			return err
+		})
 		mux.Handle("GET "+acs, answer)
 		mux.Handle("POST "+acs, answer)
 		crossSite = append(crossSite, "POST "+acs)
@@ -284,6 +291,15 @@ func (h *house) mountConnections(mux *http.ServeMux, site *web.Web) []string {
 		crossSite = append(crossSite, h.mountLogout(mux, site, id)...)
 	}
 	return crossSite
+}
+
+// suspect has metadata fetched anew where an upstream signed with a key that its
+// metadata, which is known by a URL, does not have: it may have changed its keys.
+func (h *house) suspect(id identity.ConnectionID, err error) {
+	c := h.snapshot.connection(string(id))
+	if err != nil && identity.CodeOf(err) == "up.signature" && c != nil && c.config.Metadata.URL != "" && h.doubt != nil {
+		h.doubt()
+	}
 }
 
 // buildTestPage makes the built-in service provider and registers it as a
