@@ -244,6 +244,7 @@ func (a *Authenticator) rejected(w http.ResponseWriter, r *http.Request, t *tick
 	}
 	werr := a.cfg.Store.Update(ctx, func(tx *store.Tx) error {
 		e := a.event(ctx, identity.EventLoginFailed, t, identity.Session{Connection: t.Connection}, why.Code)
+		e.Detail = fmt.Sprintf("seen %q, expected %q", why.Seen, why.Expected)
 		if err := tx.Events.Append(ctx, e); err != nil {
 			return fmt.Errorf("recording the failed login: %w", err)
 		}

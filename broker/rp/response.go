@@ -164,5 +164,17 @@ func (c *Connector) unredeemed(ctx context.Context, err error) error {
 		return e
 	}
 	return upstream("up.status", identity.KindInvalid, "Your organization's sign-in service did not accept our question.",
-		clean(said.ErrorCode+": "+said.ErrorDescription), c.hint(said.ErrorCode, said.ErrorDescription, "tokens for the code"))
+		seenError(said), c.hint(said.ErrorCode, said.ErrorDescription, "tokens for the code"))
+}
+
+// seenError is an error of the token endpoint in its own words. Not all vendors have the
+// members of RFC 6749 section 5.2.
+func seenError(said *oauth2.RetrieveError) string {
+	switch {
+	case said.ErrorCode == "":
+		return clean(fmt.Sprintf("status %d without an error code: %s", said.Response.StatusCode, said.Body))
+	case said.ErrorDescription == "":
+		return clean(said.ErrorCode)
+	}
+	return clean(said.ErrorCode + ": " + said.ErrorDescription)
 }

@@ -185,6 +185,7 @@ func (o *demoOpenID) token(w http.ResponseWriter, r *http.Request) error {
 	o.mu.Unlock()
 	if !ok || id != "samlet" || subtle.ConstantTimeCompare([]byte(secret), []byte(o.secret)) != 1 ||
 		base64.RawURLEncoding.EncodeToString(verifier[:]) != grant.asked.Get("code_challenge") {
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		return answerJSON(w, map[string]string{"error": "invalid_grant"})
 	}

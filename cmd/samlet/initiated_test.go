@@ -37,6 +37,16 @@ type initiated struct {
 
 func newInitiated(t *testing.T, landing string) initiated {
 	t.Helper()
+	settings := ""
+	if landing != "" {
+		settings = "    idp_initiated: " + landing + "\n"
+	}
+	return newInitiatedWith(t, settings, io.Discard)
+}
+
+// newInitiatedWith is newInitiated with lines more of the connection.
+func newInitiatedWith(t *testing.T, settings string, log io.Writer) initiated {
+	t.Helper()
 	path, err := initialise(t.Context(), filepath.Join(t.TempDir(), "samlet"), "http://127.0.0.1:8080")
 	if err != nil {
 		t.Fatal(err)
@@ -61,12 +71,10 @@ func newInitiated(t *testing.T, landing string) initiated {
 	w := initiated{idp: load("idp"), other: load("other")}
 	const local = "  - {id: local, type: local, name: Password}\n"
 	added := strings.NewReplacer("WEAK", "", "IDP", filepath.Join("certs", "idp")).Replace(weakConnection)
-	if landing != "" {
-		added += "    idp_initiated: " + landing + "\n"
-	}
+	added += settings
 	text := strings.Replace(readAll(t, path), local, local+added, 1)
 	writeFile(t, path, strings.Replace(text, "service_providers: []\n", initiatedConfig, 1))
-	w.server = openAt(t, path, io.Discard)
+	w.server = openAt(t, path, log)
 	w.to = w.current().Keys.Encryption()[0]
 	return w
 }
@@ -103,10 +111,14 @@ func (v *visitor) posts(t *testing.T, response []byte, relayState string) *httpt
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Origin", "https://idp.example.test")
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
-	rec := v.send(t, r, true)
+	return v.follow(t, v.send(t, r, true))
+}
+
+func (v *visitor) follow(t *testing.T, rec *httptest.ResponseRecorder) *httptest.ResponseRecorder {
+	t.Helper()
 	for range 8 {
 		to := rec.Header().Get("Location")
-		if to == "" || strings.HasPrefix(to, fedSSO) {
+		if to == "" || strings.HasPrefix(to, "http") && !strings.HasPrefix(to, "http://127.0.0.1:8080/") {
 			return rec
 		}
 		at, err := url.Parse("http://127.0.0.1:8080")
