@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -43,7 +42,10 @@ type Config struct {
 	GroupBase, GroupFilter string
 	Timeout                time.Duration // of each call; default 5 s
 	MaxConns               int           // at once; default 16
-	Now                    func() time.Time
+	// TellLocked says of an account that the directory has locked that it is, which
+	// tells whoever asks that there is such an account. Else it is as a wrong password.
+	TellLocked bool
+	Now        func() time.Time
 }
 
 // GroupsAttribute is the name under which the groups of a group search are told.
@@ -56,14 +58,15 @@ const (
 	// dataExpired and dataMustChange are what Active Directory says beside invalidCredentials if the
 	// password is the right one, and has expired or has to be changed.
 	dataExpired, dataMustChange = "data 532,", "data 773,"
+	// dataLocked is what it says of a locked account, whatever the password.
+	dataLocked = "data 775,"
 )
 
-// Directory answers for one directory. It is safe for concurrent use, and keeps
-// no connection between sign-ins.
+// Directory answers for one directory. It is safe for concurrent use.
 type Directory struct {
 	cfg  Config
 	tls  *tls.Config
-	turn chan struct{}
+	pool *pool
 }
 
 // New checks cfg. It speaks to nobody.
@@ -99,11 +102,13 @@ func New(cfg Config) (*Directory, error) {
 	if cfg.MaxConns == 0 {
 		cfg.MaxConns = 16
 	}
-	return &Directory{
-		cfg: cfg, turn: make(chan struct{}, cfg.MaxConns),
-		tls: &tls.Config{RootCAs: cfg.CAs, MinVersion: tls.VersionTLS12},
-	}, nil
+	d := &Directory{cfg: cfg, tls: &tls.Config{RootCAs: cfg.CAs, MinVersion: tls.VersionTLS12}}
+	d.pool = &pool{cfg: cfg, dial: d.dial, turn: make(chan struct{}, cfg.MaxConns), down: map[string]time.Time{}}
+	return d, nil
 }
+
+// Close lets go of connections that wait for the next sign-in.
+func (d *Directory) Close() { d.pool.close() }
 
 // Authenticate proves that login and password belong together, and returns what
 // the directory says of the person under its own attribute names. A wrong
@@ -115,75 +120,29 @@ func (d *Directory) Authenticate(ctx context.Context, login, password string) (i
 	if password == "" || login == "" {
 		return identity.Assertion{}, errFailed(errors.New("name or password is empty"))
 	}
-	select {
-	case d.turn <- struct{}{}:
-		defer func() { <-d.turn }()
-	case <-ctx.Done():
-		return identity.Assertion{}, errUnreachable(ctx.Err())
-	}
-	conn, err := d.open()
+	conn, err := d.pool.take(ctx)
 	if err != nil {
 		return identity.Assertion{}, errUnreachable(err)
 	}
-	defer conn.Close() //nolint:errcheck // it has served; what becomes of it changes no answer
-	stop := context.AfterFunc(ctx, func() {
-		conn.Close() //nolint:errcheck,gosec // whoever waits for it is told
-	})
-	defer stop()
-	entry, err := d.find(conn, login)
+	defer conn.give()
+	entry, err := d.find(conn.Conn, login)
 	if err != nil {
 		return identity.Assertion{}, errUnreachable(err)
 	}
-	if err := d.prove(conn, entry, password); err != nil {
+	if err := d.prove(conn.Conn, entry, password); err != nil {
 		return identity.Assertion{}, err
 	}
-	return d.describe(conn, entry)
+	return d.describe(conn.Conn, entry)
 }
 
 // Check asks whether a server answers, and lets the account that searches in.
-func (d *Directory) Check() error {
-	conn, err := d.open()
+func (d *Directory) Check(ctx context.Context) error {
+	conn, err := d.pool.take(ctx)
 	if err != nil {
 		return errUnreachable(err)
 	}
-	return conn.Close()
-}
-
-// open connects to the first server that answers, as the account that searches.
-func (d *Directory) open() (*ldap.Conn, error) {
-	var faults []error
-	for _, u := range d.cfg.URLs {
-		conn, err := d.dial(u)
-		if err == nil {
-			return conn, nil
-		}
-		faults = append(faults, fmt.Errorf("%s: %w", u, err))
-	}
-	return nil, errors.Join(faults...)
-}
-
-func (d *Directory) dial(address string) (*ldap.Conn, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil, err
-	}
-	t := d.tls.Clone()
-	t.ServerName = u.Hostname()
-	conn, err := ldap.DialURL(address, ldap.DialWithDialer(&net.Dialer{Timeout: d.cfg.Timeout}), ldap.DialWithTLSConfig(t))
-	if err != nil {
-		return nil, err
-	}
-	conn.SetTimeout(d.cfg.Timeout)
-	if d.cfg.StartTLS && u.Scheme == "ldap" {
-		err = conn.StartTLS(t)
-	}
-	if err == nil {
-		err = conn.Bind(d.cfg.BindDN, d.cfg.BindPassword.Reveal())
-	}
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return conn, nil
+	conn.give()
+	return nil
 }
 
 // find returns the one entry that login finds, or nil.
@@ -220,14 +179,20 @@ func (d *Directory) prove(conn *ldap.Conn, entry *ldap.Entry, password string) e
 			return errUnreachable(err)
 		}
 		return errFailed(errors.New("nobody, or several people, are found by this name"))
-	case err == nil:
-		return nil
 	case expired(result, err):
 		return &identity.Error{
 			Kind: identity.KindDenied, Code: "login.expired", Who: identity.WhoUser, Err: err,
 			Msg: "Your password has expired. Change it where you usually do, and sign in again.",
 		}
-	// A locked account is not told apart: servers say so for wrong passwords, too.
+	case err == nil:
+		return nil
+	case locked(result, err):
+		e := errFailed(err)
+		e.Code = "login.locked"
+		if d.cfg.TellLocked {
+			e.Msg = "Your account is locked, after too many wrong passwords or by your organization. Ask the people who run it."
+		}
+		return e
 	case ldap.IsErrorAnyOf(err, ldap.LDAPResultInvalidCredentials, ldap.LDAPResultUnwillingToPerform,
 		ldap.LDAPResultConstraintViolation, ldap.LDAPResultInappropriateAuthentication, ldap.LDAPResultNoSuchObject):
 		return errFailed(err)
@@ -235,20 +200,35 @@ func (d *Directory) prove(conn *ldap.Conn, entry *ldap.Entry, password string) e
 	return errUnreachable(err)
 }
 
-// expired reports whether the password was the right one, but is too old. Only
-// whoever knows it is told so, by either server.
+// expired reports whether the password was the right one, but is too old or has to be
+// changed first. Only whoever knows it is told so, by either server.
 func expired(result *ldap.SimpleBindResult, err error) bool {
+	if err == nil {
+		return policyError(result) == ldap.BeheraChangeAfterReset
+	}
 	if !ldap.IsErrorWithCode(err, ldap.LDAPResultInvalidCredentials) {
 		return false
 	}
-	if said := err.Error(); strings.Contains(said, dataExpired) || strings.Contains(said, dataMustChange) {
-		return true
-	}
+	said := err.Error()
+	return strings.Contains(said, dataExpired) || strings.Contains(said, dataMustChange) || policyError(result) == ldap.BeheraPasswordExpired
+}
+
+// locked reports whether the account is locked. Servers say so for wrong passwords, too.
+func locked(result *ldap.SimpleBindResult, err error) bool {
+	return policyError(result) == ldap.BeheraAccountLocked || strings.Contains(err.Error(), dataLocked)
+}
+
+// policyError is what the password policy says beside the result of a bind
+// (draft-behera-ldap-password-policy), negative for nothing.
+func policyError(result *ldap.SimpleBindResult) int8 {
 	if result == nil {
-		return false
+		return -1
 	}
 	policy, ok := ldap.FindControl(result.Controls, ldap.ControlTypeBeheraPasswordPolicy).(*ldap.ControlBeheraPasswordPolicy)
-	return ok && policy.Error == ldap.BeheraPasswordExpired
+	if !ok {
+		return -1
+	}
+	return policy.Error
 }
 
 func errFailed(err error) *identity.Error {

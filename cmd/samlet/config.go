@@ -236,6 +236,10 @@ type ConnectionConfig struct {
 	Users        UsersConfig    `yaml:"users"`
 	Groups       GroupsConfig   `yaml:"groups"`
 	Timeout      Duration       `yaml:"timeout"`
+	// MaxConnections to a directory at once, and whether people are told that it has
+	// locked their account.
+	MaxConnections int  `yaml:"max_connections"`
+	TellLocked     bool `yaml:"tell_locked"`
 
 	// Of an OpenID Provider.
 	Issuer                  string     `yaml:"issuer"`

@@ -197,7 +197,8 @@ func checkConnection(cmd *cobra.Command, id string) error {
 		if err != nil {
 			return err
 		}
-		if err := d.Check(); err != nil {
+		defer d.Close()
+		if err := d.Check(cmd.Context()); err != nil {
 			return err
 		}
 	}

@@ -41,7 +41,7 @@ func (s *sources) directory(at string, c ConnectionConfig) *ldap.Config {
 	cfg := ldap.Config{
 		Issuer: identity.EntityID("ldap:" + c.ID), URLs: c.URLs, StartTLS: c.StartTLS, BindDN: c.Bind.DN,
 		Base: c.Users.Base, Filter: c.Users.Filter, IDAttribute: c.Users.IDAttribute,
-		GroupBase: c.Groups.Base, GroupFilter: c.Groups.Filter, Timeout: time.Duration(c.Timeout), Now: time.Now,
+		GroupBase: c.Groups.Base, GroupFilter: c.Groups.Filter, Timeout: time.Duration(c.Timeout), MaxConns: c.MaxConnections, TellLocked: c.TellLocked, Now: time.Now,
 	}
 	for i, address := range c.URLs {
 		if !c.StartTLS && !strings.HasPrefix(address, "ldaps://") && !(s.config.development() && onLoopback(address)) {
@@ -117,6 +117,7 @@ func (h *house) directories(sh *shared, upstream *broker.Broker) (map[identity.C
 			return nil, fmt.Errorf("connection %q: %w", c.ID, err)
 		}
 		methods[c.ID] = m
+		h.closers = append(h.closers, d.Close)
 	}
 	return methods, nil
 }

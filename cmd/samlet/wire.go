@@ -72,6 +72,7 @@ type house struct {
 	connectors map[identity.ConnectionID]*sp.Connector
 	relying    map[identity.ConnectionID]*rp.Connector
 	handler    http.Handler
+	closers    []func()       // let go of connections to directories
 	requests   sync.WaitGroup // under way
 }
 
@@ -125,6 +126,9 @@ func build(snap *snapshot, sh *shared) (*house, error) {
 // Close has everything written that was put off.
 func (h *house) Close(ctx context.Context) error {
 	err := h.login.Close(ctx)
+	for _, c := range h.closers {
+		c()
+	}
 	h.outbound.CloseIdleConnections()
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,12 +18,15 @@ const (
 	DirectoryPassword = "search, and find"
 )
 
-// Directory is an OpenLDAP server on loopback.
+// Directory is an OpenLDAP server on loopback. It takes StartTLS at URL. Entries may
+// name their password policy by pwdPolicySubentry.
 type Directory struct {
-	URL  string
-	addr string
-	dir  string
-	p    *process
+	URL    string
+	TLSURL string // ldaps
+	CA     []byte // PEM, of its certificate
+	addr   string
+	dir    string
+	p      *process
 }
 
 const slapdConf = `include /etc/ldap/schema/core.schema
@@ -30,6 +34,9 @@ include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
+moduleload ppolicy
+TLSCertificateFile DIR/cert.pem
+TLSCertificateKeyFile DIR/key.pem
 sizelimit 500
 database mdb
 maxsize 67108864
@@ -39,6 +46,8 @@ rootpw "` + DirectoryPassword + `"
 directory DIR/data
 index objectClass,uid,mail,member eq
 limits dn.exact="` + DirectoryDN + `" size=unlimited
+overlay ppolicy
+ppolicy_use_lockout
 `
 
 // Slapd starts OpenLDAP with the entries of ldif below DirectoryBase.
@@ -48,7 +57,11 @@ func Slapd(t testing.TB, ldif string) *Directory {
 	Need(t, "slapd", hint)
 	add := Need(t, "slapadd", hint)
 	d := &Directory{dir: tempDir(t), addr: freeAddr(t, "127.0.0.1")}
-	d.URL = "ldap://" + d.addr
+	d.URL, d.TLSURL = "ldap://"+d.addr, "ldaps://"+freeAddr(t, "127.0.0.1")
+	cert, key := serverCertificate(t, "127.0.0.1")
+	d.CA = cert
+	put(t, d.dir, "cert.pem", cert)
+	put(t, d.dir, "key.pem", key)
 	if err := os.Mkdir(filepath.Join(d.dir, "data"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +90,7 @@ func (d *Directory) Start(t testing.TB) {
 	slapd := Need(t, "slapd", "apt-get install slapd")
 	log := filepath.Join(d.dir, "log")
 	p, err := spawn(command{
-		name: "slapd", args: []string{slapd, "-d", "0", "-h", d.URL, "-f", filepath.Join(d.dir, "slapd.conf")}, dir: d.dir, log: log, drop: true,
+		name: "slapd", args: []string{slapd, "-d", "0", "-h", d.URL + " " + d.TLSURL, "-f", filepath.Join(d.dir, "slapd.conf")}, dir: d.dir, log: log, drop: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -99,3 +112,14 @@ func (d *Directory) Start(t testing.TB) {
 
 // Stop ends the server; its entries stay.
 func (d *Directory) Stop() { d.p.stop() }
+
+// Modify changes entries, as ldapmodify reads it (RFC 2849).
+func (d *Directory) Modify(t testing.TB, ldif string) {
+	t.Helper()
+	modify := Need(t, "ldapmodify", "apt-get install ldap-utils")
+	cmd := exec.CommandContext(t.Context(), modify, "-x", "-H", d.URL, "-D", DirectoryDN, "-w", DirectoryPassword)
+	cmd.Stdin = strings.NewReader(ldif)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("ldapmodify: %v\n%s", err, out)
+	}
+}

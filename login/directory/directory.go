@@ -135,7 +135,7 @@ func (m *Method) judge(ctx context.Context, s login.Step, err error) error {
 	if !ok || why.Kind != identity.KindDenied {
 		return err
 	}
-	return m.refuse(ctx, s, why, why.Code == "login.failed" || why.Code == "user.disabled")
+	return m.refuse(ctx, s, why, why.Code == "login.failed" || why.Code == "login.locked" || why.Code == "user.disabled")
 }
 
 // refuse records a refusal, and counts it if it is a wrong answer.
@@ -158,8 +158,12 @@ func (m *Method) refuse(ctx context.Context, s login.Step, why *identity.Error, 
 	if !wrong {
 		return why
 	}
-	return &identity.Error{
+	told := &identity.Error{
 		Kind: identity.KindDenied, Code: "login.failed", Who: identity.WhoUser, Err: why.Err,
 		Msg: "That name and password do not belong together. Try again.",
 	}
+	if why.Code == "login.locked" {
+		told.Msg = why.Msg // the source's choice, which may be the words above
+	}
+	return told
 }
