@@ -47,6 +47,7 @@ func (c *Connector) Finish(ctx context.Context, state []byte, in binding.Receive
 	if err != nil {
 		return identity.Assertion{}, err
 	}
+	out.Remarks = append(out.Remarks, overage(out.Attributes)...)
 	out.Remarks = append(out.Remarks, weaknesses(response.Child(xmlsec.NSAssertion, "EncryptedAssertion"), got.root, came)...)
 	return out, nil
 }

@@ -42,7 +42,44 @@ func checkStatus(response *xmlsec.Element) error {
 		return e
 	}
 	kind, msg := meaning(code, second)
-	return upstream("up.status", kind, msg, seen, "Success")
+	return upstream("up.status", kind, msg, seen, "Success, which needs "+remedy(code, second, statusMessage(status)))
+}
+
+// remedy says what has to be changed, and where, by the number that Microsoft Entra ID
+// puts before its words, else by the status codes (SAML Core 3.2.2.2).
+func remedy(code, second, words string) string {
+	for number, right := range map[string]string{
+		"AADSTS50105":   "the person, or a group of theirs, assigned to the application (Enterprise applications, Users and groups)",
+		"AADSTS50020":   "an account of the tenant, or one that is invited there",
+		"AADSTS650056":  "our entityID as the identifier of the application (Enterprise applications, Single sign-on, Basic SAML Configuration)",
+		"AADSTS700016":  "our entityID as the identifier of the application (Enterprise applications, Single sign-on, Basic SAML Configuration)",
+		"AADSTS50011":   "our AssertionConsumerService as a reply URL (Enterprise applications, Single sign-on, Basic SAML Configuration)",
+		"AADSTS75011":   "a sign-in of the class that was asked for: authn_context.request of the connection, or how the person signs in there",
+		"AADSTS75005":   "a request that they support: name_id_policy of the connection",
+		"AADSTS76021":   "signed requests: sign_requests of the connection",
+		"AADSTS7000529": "our current certificate there (Enterprise applications, Single sign-on, Verification certificates)",
+		"AADSTS53003":   "a conditional access policy there that lets the person in",
+	} {
+		if strings.Contains(words, number+":") {
+			return right
+		}
+	}
+	switch second {
+	case saml.StatusInvalidNameIDPolicy:
+		return "a name identifier that they give to us: name_id_policy of the connection, or the name identifier format there"
+	case saml.StatusNoAuthnContext:
+		return "a sign-in of the class that was asked for: authn_context.request of the connection, or how people sign in there"
+	case saml.StatusNoPassive:
+		return "a page of theirs, which the application did not allow"
+	case saml.StatusAuthnFailed, saml.StatusRequestDenied, saml.StatusUnknownPrincipal:
+		return "an account there that may use this application; their log says why"
+	case saml.StatusRequestUnsupported, saml.StatusUnsupportedBinding:
+		return "a request that they support; their log says what of it is not"
+	}
+	if code == saml.StatusRequester || code == saml.StatusVersionMismatch {
+		return "our metadata loaded anew there: entityID, addresses, and the certificate of our signed requests"
+	}
+	return "what their log says of this request"
 }
 
 // outOfScope is the refusal of an upstream that the Scoping which it was handed on

@@ -30,3 +30,15 @@ func weaknesses(encrypted *xmlsec.Element, signed ...*xmlsec.Element) []identity
 	}
 	return remarks
 }
+
+// groupsLink is what Microsoft Entra ID sends in place of the groups of somebody who has
+// more than 150 of them.
+const groupsLink identity.Name = "http://schemas.microsoft.com/claims/groups.link"
+
+// overage tells of groups that did not come, which would else look like none.
+func overage(a identity.Attributes) []identity.Remark {
+	if len(a[groupsLink]) == 0 {
+		return nil
+	}
+	return []identity.Remark{{Code: "up.groups", Detail: "the person has more groups than come in an assertion: a link came in their place; send those that are assigned to the application, or app roles"}}
+}

@@ -214,7 +214,7 @@ type SPSessionConfig struct {
 type ConnectionConfig struct {
 	ID           string         `yaml:"id"`
 	Type         string         `yaml:"type"`   // local, saml, oidc, oauth, ldap
-	Preset       string         `yaml:"preset"` // generic, auth0, google
+	Preset       string         `yaml:"preset"` // of a vendor
 	Name         string         `yaml:"name"`
 	Disabled     bool           `yaml:"disabled"`
 	Organization string         `yaml:"organization"`

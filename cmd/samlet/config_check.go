@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -187,7 +188,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 		if c.byOAuth() {
 			d.checkVendor(at, c)
 		} else {
-			d.oneOf(at+".preset", c.Preset, "", "generic", "auth0", "google")
+			d.oneOf(at+".preset", c.Preset, append(slices.Sorted(maps.Keys(samlPresets())), "")...)
 		}
 		d.checkLinkBy(at, c)
 		d.checkArtifact(at, c)

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/samlet-id/samlet/broker"
 	"github.com/samlet-id/samlet/identity"
 )
 
@@ -57,6 +59,48 @@ func (d *decoder) checkTrust(at string, c TrustConfig) {
 	}
 }
 
+// samlPreset is what a vendor's SAML identity provider does unless it is told otherwise.
+type samlPreset struct {
+	guide         string                     // below docs/partners
+	assertionOnly bool                       // it signs the assertion, and not the Response
+	names         map[identity.Name][]string // its names of attributes, before those that everybody's are looked for under
+}
+
+// samlPresets are the presets of type saml.
+func samlPresets() map[string]samlPreset {
+	const claims = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
+	return map[string]samlPreset{
+		"generic": {guide: "generic.md"},
+		"adfs":    {guide: "adfs.md", assertionOnly: true},
+		"auth0":   {guide: "auth0.md", assertionOnly: true, names: map[identity.Name][]string{identity.DisplayName: {claims + "name"}}},
+		"entra":   {guide: "entra.md", assertionOnly: true, names: map[identity.Name][]string{identity.Username: {claims + "name"}}},
+		"google": {guide: "google-workspace.md", assertionOnly: true, names: map[identity.Name][]string{
+			identity.GivenName: {"firstName", "first_name"}, identity.FamilyName: {"lastName", "last_name"}, identity.Mail: {"primaryEmail"},
+		}},
+		"keycloak": {guide: "keycloak.md", names: map[identity.Name][]string{
+			identity.Mail: {"urn:oid:1.2.840.113549.1.9.1"}, identity.Groups: {"member"}, identity.Username: {"username"},
+		}},
+		"okta": {guide: "okta.md", names: map[identity.Name][]string{
+			identity.GivenName: {"firstName"}, identity.FamilyName: {"lastName"}, identity.Username: {"login"},
+		}},
+	}
+}
+
+// rules returns the mapping of a connection that has none of its own: that of
+// everybody, but for the vendor's names, which come first. It is nil where there are
+// none.
+func (c ConnectionConfig) rules(cat *identity.Catalogue) []identity.MapRule {
+	names := samlPresets()[c.Preset].names
+	if c.Type != "saml" || len(c.Map) > 0 || len(names) == 0 {
+		return nil
+	}
+	rules := broker.DefaultRules(cat)
+	for i, r := range rules {
+		rules[i].From = slices.Concat(names[r.To], r.From)
+	}
+	return rules
+}
+
 // allowsUnsignedResponse reports whether a signed assertion is enough of this
 // upstream. Where nothing is said it is not (IIP-SP13), but for the presets of
 // vendors that sign the assertion alone unless they are told otherwise.
@@ -64,5 +108,5 @@ func (c ConnectionConfig) allowsUnsignedResponse() bool {
 	if c.Require.SignedResponse != nil {
 		return !*c.Require.SignedResponse
 	}
-	return c.Preset == "auth0" || c.Preset == "google"
+	return samlPresets()[c.Preset].assertionOnly
 }

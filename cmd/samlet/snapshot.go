@@ -262,6 +262,7 @@ func (s *snapshot) loadConnections(src *sources) {
 			conn.LinkBy = identity.Name(c.Link.Attribute)
 		}
 		conn.Existing = existingRule(c.Link.Existing)
+		conn.Mapping = c.rules(s.Catalogue)
 		for j, m := range c.Map {
 			rule, err := mapRule(m)
 			if err != nil {
