@@ -179,14 +179,17 @@ type Connection struct {
 	Name         string   // what a person reads on the button
 	Issuer       EntityID // whose principals it brings; empty for local
 	EmailDomains []string
-	Organization OrganizationID // whose people it brings, if it is an organization's
-	Mapping      []MapRule
-	Once         []Name // what it says at the first sign-in alone, and no later silence takes away
-	Create       bool   // make a Record for a Principal that is not known yet
-	Existing     ExistingRule
-	LinkBy       Name // attribute of the upstream whose value names the person; empty: the NameID or sub does
-	Disabled     bool
-	Trust        []ClassTrust // which of its context classes are believed; none, if empty
+	// LeadRemembered sends whoever's browser remembers the connection there without
+	// asking; else it is offered before all others.
+	LeadRemembered bool
+	Organization   OrganizationID // whose people it brings, if it is an organization's
+	Mapping        []MapRule
+	Once           []Name // what it says at the first sign-in alone, and no later silence takes away
+	Create         bool   // make a Record for a Principal that is not known yet
+	Existing       ExistingRule
+	LinkBy         Name // attribute of the upstream whose value names the person; empty: the NameID or sub does
+	Disabled       bool
+	Trust          []ClassTrust // which of its context classes are believed; none, if empty
 	// AskDemanded has what a relying party demands asked of it, as Trust translates
 	// that; else it is asked for no class but those of Require.
 	AskDemanded bool

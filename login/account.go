@@ -122,7 +122,7 @@ func (l *live) fresh(now time.Time) bool {
 // confirm begins a sign-in that ends on this page.
 func (a *Authenticator) confirm(w http.ResponseWriter, r *http.Request, req identity.AuthnRequest) error {
 	req.Resume = a.path("/account")
-	return a.beginOwn(w, r, transaction{Request: req, Connection: a.first(req).Connection})
+	return a.beginOwn(w, r, transaction{Request: req, Connection: a.first(req, a.remembered(r, req)).Connection})
 }
 
 // beginOwn opens a transaction of a page of ours, and goes on with it within the

@@ -37,7 +37,7 @@ func (a *Authenticator) Start(w http.ResponseWriter, r *http.Request, req identi
 
 // begin opens a transaction, unless it is refused already.
 func (a *Authenticator) begin(w http.ResponseWriter, r *http.Request, req identity.AuthnRequest) (identity.Outcome, error) {
-	t := transaction{Request: req, Began: a.now(), Connection: a.first(req).Connection}
+	t := transaction{Request: req, Began: a.now(), Connection: a.first(req, a.remembered(r, req)).Connection}
 	if d := a.decide(&t, nil, t.Began); d.step == stepRefuse && r.Method == http.MethodGet {
 		return identity.Outcome{}, d.why
 	}

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/samlet-id/samlet/identity"
@@ -19,7 +20,7 @@ const (
 
 // choosePage lists the connections that the request leaves open, or those of them
 // that the person looks for.
-func (a *Authenticator) choosePage(t *ticket, s step, v view) templates.Choose {
+func (a *Authenticator) choosePage(r *http.Request, t *ticket, s step, v view) templates.Choose {
 	_, upstreams := a.offer(t.Request)
 	p := templates.Choose{
 		Action: a.path("/login"), Ticket: t.id, RelyingParty: a.nameOf(t.Request.RelyingParty), Problem: v.problem, Proving: a.proof(t), Cancellable: true,
@@ -30,6 +31,9 @@ func (a *Authenticator) choosePage(t *ticket, s step, v view) templates.Choose {
 		upstreams = found
 	}
 	p.Connections = buttons(upstreams)
+	if v.search == "" {
+		p.Remembered, p.Connections = a.offerRemembered(r, t.Request, p.Connections)
+	}
 	if t.Identifier != "" && t.Connection == "" && p.Problem == "" && !v.choose {
 		p.Problem = "We do not know which organization this address belongs to. Choose it here."
 	}

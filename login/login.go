@@ -92,6 +92,9 @@ type Config struct {
 	// considered. Default: RemoteAddr without its port.
 	ClientIP func(*http.Request) string
 	Sessions Lifetimes
+	// Remember is for how long a browser remembers by which connection somebody
+	// signed in with it. Zero remembers nothing.
+	Remember time.Duration
 	// Downstream returns the protocols below, which tell relying parties of
 	// logouts. They know login, so that it is asked only when it is needed. Nil
 	// tells nobody.
@@ -140,8 +143,8 @@ func New(cfg Config) (*Authenticator, error) {
 		return nil, errors.New("login: there is no way to sign in: neither Upstream nor Local is set")
 	case cfg.BasePath != "" && (!strings.HasPrefix(cfg.BasePath, "/") || strings.HasSuffix(cfg.BasePath, "/")):
 		return nil, errors.New("login: BasePath is neither empty nor a path without a final slash")
-	case cfg.Sessions.Idle < 0 || cfg.Sessions.Absolute < 0:
-		return nil, errors.New("login: a session lifetime is negative")
+	case cfg.Sessions.Idle < 0 || cfg.Sessions.Absolute < 0 || cfg.Remember < 0:
+		return nil, errors.New("login: a lifetime is negative")
 	}
 	if cfg.Sessions.Idle == 0 {
 		cfg.Sessions.Idle = 12 * time.Hour

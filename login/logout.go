@@ -30,7 +30,7 @@ func (a *Authenticator) confirmLogout(w http.ResponseWriter, r *http.Request, st
 		return a.cfg.Web.Render(w, r, http.StatusOK, templates.SignedOut{}, web.RenderOptions{})
 	}
 	token, _ := a.cfg.Web.Cookie(r, sessionCookie) // there is one, as there is a session
-	page := templates.SignOut{Action: a.path("/logout"), Proof: logoutProof(token), Account: account(l.record)}
+	page := templates.SignOut{Action: a.path("/logout"), Proof: logoutProof(token), Account: account(l.record), Remembered: a.rememberedName(r)}
 	return a.cfg.Web.Render(w, r, status, page, web.RenderOptions{})
 }
 
@@ -52,6 +52,9 @@ func (a *Authenticator) answerLogout(w http.ResponseWriter, r *http.Request) err
 	}
 	a.cfg.Web.ClearCookie(w, sessionCookie)
 	a.cfg.Web.ClearCookieFamily(w, r, browserCookie)
+	if r.PostFormValue(templates.FieldForget) != "" {
+		a.forget(w, r)
+	}
 	if len(parts) == 0 {
 		return a.cfg.Web.Render(w, r, http.StatusOK, templates.SignedOut{}, web.RenderOptions{})
 	}

@@ -94,12 +94,12 @@ func TestServedOrganizations(t *testing.T) {
 		}
 	}
 	for identifier, want := range map[string]identity.ConnectionID{"x@acme.test": "acme", "x@beta.test": "", "alice": ""} {
-		way, err := w.auth.Explain(identity.AuthnRequest{RelyingParty: "crm"}, identifier)
+		way, err := w.auth.Explain(identity.AuthnRequest{RelyingParty: "crm"}, identifier, "")
 		if err != nil || way.Connection != want {
 			t.Errorf("%s is led to %+v, %v; want %q", identifier, way, err, want)
 		}
 	}
-	if way, err := w.auth.Explain(identity.AuthnRequest{RelyingParty: "crm", Hint: "beta"}, ""); err != nil || way.Connection != "" {
+	if way, err := w.auth.Explain(identity.AuthnRequest{RelyingParty: "crm", Hint: "beta"}, "", ""); err != nil || way.Connection != "" {
 		t.Errorf("a proposal of another organization leads to %+v, %v", way, err)
 	}
 	for org, want := range map[identity.OrganizationID]identity.Code{"acme": "", "beta": "org.not_served", "": "org.not_served"} {

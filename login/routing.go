@@ -11,6 +11,8 @@ import (
 type Way struct {
 	Connection identity.ConnectionID // empty: they are asked
 	Rule       Rule
+	// First stands before all others on the page on which they are asked.
+	First identity.ConnectionID
 }
 
 // Rule says why a way was taken.
@@ -19,26 +21,39 @@ type Rule string
 // The rules, in the order in which they are tried. An identifier that is a login
 // hint never leads to a password: whoever sent it may be wrong about who comes.
 const (
-	RuleHint   Rule = "hint"   // the request proposes this connection
-	RuleDomain Rule = "domain" // the mail domain of the identifier belongs to it
-	RuleOnly   Rule = "only"   // the request leaves no other
-	RuleLocal  Rule = "local"  // nobody else knows the identifier
-	RuleAsk    Rule = "ask"    // nothing decides; the person does
+	RuleHint       Rule = "hint"       // the request proposes this connection
+	RuleDomain     Rule = "domain"     // the mail domain of the identifier belongs to it
+	RuleOnly       Rule = "only"       // the request leaves no other
+	RuleRemembered Rule = "remembered" // the browser remembers it, and it is one to lead to
+	RuleLocal      Rule = "local"      // nobody else knows the identifier
+	RuleAsk        Rule = "ask"        // nothing decides; the person does
 )
 
-// first is where a request leads before anybody has typed anything.
-func (a *Authenticator) first(req identity.AuthnRequest) Way {
+// first is where a request leads before anybody has typed anything, in a browser
+// that remembers a connection or none. Whom the request names may be somebody else
+// than whoever used the browser last.
+func (a *Authenticator) first(req identity.AuthnRequest, remembered identity.ConnectionID) Way {
 	local, upstreams := a.offer(req)
 	if i := slices.IndexFunc(upstreams, func(c identity.Connection) bool { return proposes(req.Hint, c) }); i >= 0 {
-		return Way{upstreams[i].ID, RuleHint}
+		return Way{Connection: upstreams[i].ID, Rule: RuleHint}
 	}
 	if id, ok := a.route(req, req.LoginHint); ok {
-		return Way{id, RuleDomain}
+		return Way{Connection: id, Rule: RuleDomain}
 	}
 	if !local && len(upstreams) == 1 {
-		return Way{upstreams[0].ID, RuleOnly}
+		return Way{Connection: upstreams[0].ID, Rule: RuleOnly}
 	}
-	return Way{Rule: RuleAsk}
+	if remembered == "" {
+		return Way{Rule: RuleAsk}
+	}
+	i := slices.IndexFunc(upstreams, func(c identity.Connection) bool { return c.ID == remembered })
+	switch {
+	case i < 0:
+		return Way{Rule: RuleAsk}
+	case upstreams[i].LeadRemembered && req.LoginHint == "":
+		return Way{Connection: remembered, Rule: RuleRemembered}
+	}
+	return Way{Rule: RuleAsk, First: remembered}
 }
 
 func proposes(hint string, c identity.Connection) bool {
@@ -50,31 +65,33 @@ func proposes(hint string, c identity.Connection) bool {
 // the only directory there is; else the person chooses.
 func (a *Authenticator) typed(req identity.AuthnRequest, identifier string) Way {
 	if id, ok := a.route(req, identifier); ok {
-		return Way{id, RuleDomain}
+		return Way{Connection: id, Rule: RuleDomain}
 	}
 	local, upstreams := a.offer(req)
 	switch {
 	case local:
-		return Way{identity.LocalConnection, RuleLocal}
+		return Way{Connection: identity.LocalConnection, Rule: RuleLocal}
 	case len(upstreams) == 1 && a.method(upstreams[0].ID) != nil:
-		return Way{upstreams[0].ID, RuleOnly}
+		return Way{Connection: upstreams[0].ID, Rule: RuleOnly}
 	}
 	return Way{Rule: RuleAsk}
 }
 
 // Explain returns where a request would lead somebody without a session who types
-// that identifier if they are asked for one. An error is the identity.Error with
-// which the request would be refused.
-func (a *Authenticator) Explain(req identity.AuthnRequest, identifier string) (Way, error) {
+// that identifier if they are asked for one, in a browser that remembers a connection
+// or none. An error is the identity.Error with which the request would be refused.
+func (a *Authenticator) Explain(req identity.AuthnRequest, identifier string, remembered identity.ConnectionID) (Way, error) {
 	if _, err := a.party(req.RelyingParty); err != nil {
 		return Way{}, err
 	}
-	way := a.first(req)
+	way := a.first(req, remembered)
 	if d := a.decide(&transaction{Request: req, Connection: way.Connection}, nil, a.now()); d.step == stepRefuse {
 		return Way{}, d.why
 	}
 	if way.Rule == RuleAsk {
+		first := way.First
 		way = a.typed(req, strings.TrimSpace(identifier))
+		way.First = first
 	}
 	return way, nil
 }

@@ -173,6 +173,7 @@ func (a *Authenticator) establish(w http.ResponseWriter, r *http.Request, t *tic
 	}
 	if signedIn {
 		a.cfg.Web.SetCookie(w, sessionCookie, token, 0)
+		a.remember(w, r, who.connection)
 	}
 	a.tellBehind(ctx, left, identity.LogoutByUser)
 	a.cfg.Web.Redirect(w, r, a.onto(&ended))

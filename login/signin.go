@@ -39,6 +39,9 @@ func (a *Authenticator) showLogin(w http.ResponseWriter, r *http.Request) error 
 		if t.Browser, err = a.bind(w, r); err != nil {
 			return err
 		}
+		if t.Connection == "" { // the cross-site POST brought no cookie
+			t.Connection = a.first(t.Request, a.remembered(r, t.Request)).Connection
+		}
 		if err := a.store(r.Context(), t); err != nil {
 			return a.moved(w, r, t, err)
 		}
@@ -82,6 +85,9 @@ func (a *Authenticator) answered(w http.ResponseWriter, r *http.Request, t *tick
 	switch {
 	case form.Has(templates.FieldCancel):
 		return a.conclude(w, r, t, errCancelled())
+	case form.Has(templates.FieldForget):
+		a.forget(w, r)
+		return a.dispatch(w, r, t, view{again: true})
 	case form.Has(templates.FieldJoin):
 		return a.joining(w, r, t, form)
 	case t.Newcomer != nil && !t.Newcomer.Proving, t.Adding != nil: // from an old tab
@@ -238,7 +244,7 @@ func (a *Authenticator) page(r *http.Request, t *ticket, d decision, v view) (te
 	case d.step == stepMethod:
 		return a.method(t.Connection).Challenge(r.Context(), a.stepOf(r, t, v))
 	case d.step == stepChoose || v.choose:
-		return a.choosePage(t, d.step, v), nil
+		return a.choosePage(r, t, d.step, v), nil
 	}
 	_, upstreams := a.offer(t.Request)
 	p := templates.SignIn{
@@ -250,6 +256,7 @@ func (a *Authenticator) page(r *http.Request, t *ticket, d decision, v view) (te
 	} else {
 		p.Connections = buttons(upstreams)
 	}
+	p.Remembered, p.Connections = a.offerRemembered(r, t.Request, p.Connections)
 	return p, nil
 }
 

@@ -64,6 +64,7 @@ type setup struct {
 	wrap        func(store.Store) store.Store
 	down        *downstream
 	patience    time.Duration // LogoutTimeout
+	remember    time.Duration
 }
 
 func newWorld(tb testing.TB, s setup) *world {
@@ -87,7 +88,7 @@ func newWorld(tb testing.TB, s setup) *world {
 		tb.Fatal(err)
 	}
 	cfg := login.Config{
-		Store: db, Web: edge, RelyingParty: w.party, Organization: s.tenants, Sessions: s.lifetimes, Scope: s.scope, Now: w.now, Rand: rand.Reader, Log: log,
+		Store: db, Web: edge, RelyingParty: w.party, Organization: s.tenants, Sessions: s.lifetimes, Remember: s.remember, Scope: s.scope, Now: w.now, Rand: rand.Reader, Log: log,
 		ClientIP: func(r *http.Request) string { return r.Header.Get("Test-Address") },
 	}
 	if s.down != nil {

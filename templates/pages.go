@@ -21,6 +21,7 @@ const (
 	FieldConnection = "connection" // the ID of the connection whose button was pressed
 	FieldChoose     = "choose"     // in a query: the person wants to see the connections
 	FieldSearch     = "q"          // in a query: what the person looks for among them
+	FieldForget     = "forget"     // "1" to have the browser forget by which connection somebody signed in
 	FieldCancel     = "cancel"     // "1" when the person gave up
 	FieldConsent    = "consent"    // "allow" or "deny"
 	FieldDigest     = "digest"     // of what the person was shown
@@ -48,11 +49,12 @@ type Connection struct {
 // by its button. Each button is a form of its own, so that Enter in the field
 // never presses one. Where an identifier is of no use, the page is Choose.
 type SignIn struct {
-	Action       string // path that every form of the page posts to
-	Ticket       string // login ticket
-	RelyingParty string // display name of the application; empty leaves the line out
-	Identifier   string // what was typed before, or the login hint
-	Problem      string // why the last answer did not do, one sentence; empty at first
+	Action       string      // path that every form of the page posts to
+	Ticket       string      // login ticket
+	RelyingParty string      // display name of the application; empty leaves the line out
+	Identifier   string      // what was typed before, or the login hint
+	Problem      string      // why the last answer did not do, one sentence; empty at first
+	Remembered   *Connection // by which somebody signed in with this browser last; none of Connections
 	Connections  []Connection
 	Proving      *Proving
 	Browse       string // path of Choose, where there are more connections than buttons; empty leaves the link out
@@ -86,6 +88,7 @@ type Choose struct {
 	Ticket       string
 	RelyingParty string
 	Problem      string
+	Remembered   *Connection // as in SignIn
 	Connections  []Connection
 	Proving      *Proving
 	Search       *Search // nil where all are listed
@@ -129,7 +132,10 @@ type SignOut struct {
 	Action  string
 	Proof   string // value of FieldProof
 	Account string // whom the session is of, as the person knows themselves; may be empty
-	Back    Link   // where to go instead; an empty URL leaves it out
+	// Remembered is the display name of the connection that this browser remembers;
+	// empty for none.
+	Remembered string
+	Back       Link // where to go instead; an empty URL leaves it out
 }
 
 // LogoutRow says how far one application is in signing the person out.

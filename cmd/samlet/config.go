@@ -219,6 +219,7 @@ type ConnectionConfig struct {
 	Disabled     bool           `yaml:"disabled"`
 	Organization string         `yaml:"organization"`
 	EmailDomains []string       `yaml:"email_domains"`
+	Remembered   string         `yaml:"remembered"` // offer, lead
 	Metadata     MetadataSource `yaml:"metadata"`
 	Require      RequireConfig  `yaml:"require"`
 	SignRequests *bool          `yaml:"sign_requests"`
@@ -299,8 +300,9 @@ type LinkConfig struct {
 
 // AuthenticationConfig is about signing in.
 type AuthenticationConfig struct {
-	Methods []MethodConfig `yaml:"methods"`
-	Session SessionConfig  `yaml:"session"`
+	Methods            []MethodConfig `yaml:"methods"`
+	Session            SessionConfig  `yaml:"session"`
+	RememberConnection Duration       `yaml:"remember_connection"` // 0s: not at all
 }
 
 // MethodConfig is one way to sign in.
@@ -340,7 +342,7 @@ func defaultConfig() Config {
 		},
 		Store: StoreConfig{Driver: "sqlite", DSN: "data/samlet.db"},
 		Authentication: AuthenticationConfig{
-			Session: SessionConfig{Idle: Duration(12 * time.Hour), Absolute: Duration(7 * 24 * time.Hour)},
+			Session: SessionConfig{Idle: Duration(12 * time.Hour), Absolute: Duration(7 * 24 * time.Hour)}, RememberConnection: Duration(90 * 24 * time.Hour),
 		},
 		Log: LogConfig{Level: "info", Format: "text"},
 	}

@@ -190,6 +190,7 @@ func (d *decoder) checkConnections(conns []ConnectionConfig, names []string) {
 		} else {
 			d.oneOf(at+".preset", c.Preset, append(slices.Sorted(maps.Keys(samlPresets())), "")...)
 		}
+		d.oneOf(at+".remembered", c.Remembered, "", "offer", "lead")
 		d.checkLinkBy(at, c)
 		d.checkArtifact(at, c)
 		d.checkNameIDPolicy(at, c)

@@ -49,6 +49,7 @@ func (d *decoder) checkBounds(c *Config) {
 	d.bound("idp.logout.timeout", c.IDP.Logout.Timeout, time.Second, time.Minute)
 	d.bound("idp.metadata.valid_for", c.IDP.Metadata.ValidFor, time.Hour, maxLifetime)
 	d.bound("authentication.session.idle", c.Authentication.Session.Idle, time.Minute, maxLifetime)
+	d.bound("authentication.remember_connection", c.Authentication.RememberConnection, 0, maxLifetime)
 	d.bound("authentication.session.absolute", c.Authentication.Session.Absolute, time.Minute, maxLifetime)
 	if address := c.IDP.Metadata.ContactEmail; address != "" {
 		if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address {

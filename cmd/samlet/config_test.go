@@ -76,6 +76,9 @@ func TestConfigFaults(t *testing.T) {
 			`5:92: connections[1].tenants: it belongs to preset: microsoft alone`,
 			`6:33: connections[2].preset: want apple or generic or gitlab or google or linkedin or microsoft, got "adfs"`,
 		}},
+		{"what a browser that remembers does", minimal + "connections: [{id: a, type: saml, metadata: {file: a.xml}, remembered: always}]\n", []string{
+			`3:72: connections[0].remembered: want offer or lead, got "always"`,
+		}},
 		{"one OpenID Provider twice", minimal + "connections:\n" + strings.Repeat("  - {id: op, type: oidc, issuer: \"https://op.partner.test\", client_id: a, client_secret: \"literal:b\"}\n", 2), []string{
 			`5:10: connections[1].id: the id "op" is taken by an earlier entry`,
 			`5:34: connections[1].issuer: https://op.partner.test is the issuer of another connection already`,

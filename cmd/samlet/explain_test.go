@@ -38,7 +38,7 @@ func TestExplainIsTheRedirect(t *testing.T) {
 					t.Error(err)
 				}
 			}()
-			got, err := s.explain("app1", c.identifier, c.hint)
+			got, err := s.explain("app1", c.identifier, c.hint, "")
 			if err != nil || got.Rule != c.rule || got.Connection != c.connection {
 				t.Fatalf("explained: %+v, %v; want %s to %s", got, err, c.rule, c.connection)
 			}

@@ -254,7 +254,7 @@ func (s *snapshot) loadConnections(src *sources) {
 	seen := map[identity.EntityID]string{}
 	for i, c := range s.Config.Connections {
 		conn := connection{config: c, Connection: identity.Connection{
-			ID: identity.ConnectionID(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains, Organization: identity.OrganizationID(c.Organization),
+			ID: identity.ConnectionID(c.ID), Type: c.Type, Name: c.Name, EmailDomains: c.EmailDomains, LeadRemembered: c.Remembered == "lead", Organization: identity.OrganizationID(c.Organization),
 			Create: c.Link.Create == nil || *c.Link.Create, Disabled: c.Disabled, Once: c.once(), Trust: c.AuthnContext.trust(),
 			AskDemanded: c.AuthnContext.Request == "demanded", Require: c.AuthnContext.required(),
 		}}

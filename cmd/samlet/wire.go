@@ -209,6 +209,7 @@ func (h *house) buildLogin(sh *shared, site *web.Web, upstream *broker.Broker, p
 	c := login.Config{
 		Store: sh.store, Web: site, RelyingParty: parties.relyingParty, Organization: snap.tenants(), Catalogue: snap.Catalogue, Scope: strings.ToLower(cfg.IDP.Scope), ClientIP: clientIP(cfg.Server.TrustedProxies),
 		Sessions: login.Lifetimes{Idle: time.Duration(cfg.Authentication.Session.Idle), Absolute: time.Duration(cfg.Authentication.Session.Absolute)},
+		Remember: time.Duration(cfg.Authentication.RememberConnection),
 		// Each knows the other: by the time that anybody signs out, both are there.
 		Downstream: func() login.Downstream { return h.idp }, LogoutTimeout: time.Duration(cfg.IDP.Logout.Timeout),
 		Unsolicited: h.unsolicited,

@@ -44,6 +44,8 @@ func usual() []Sample {
 	return []Sample{
 		{Name: "signin", Page: templates.SignIn{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Connections: connections, Cancellable: true}},
 		{Name: "signin-problem", Page: templates.SignIn{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Problem: "Type your e-mail address or user name.", Connections: connections}},
+		{Name: "signin-remembered", Page: templates.SignIn{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Remembered: &connections[0], Connections: connections[1:], Cancellable: true}},
+		{Name: "choose-remembered", Page: templates.Choose{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Remembered: &connections[0], Connections: connections[1:], Cancellable: true}},
 		{Name: "password", Page: templates.Password{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Identifier: "ada@example.test", NotYou: "/login?t=t0", Cancellable: true}},
 		{Name: "password-problem", Page: templates.Password{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Identifier: "ada@example.test", Problem: "That user name and password do not match.", NotYou: "/login?t=t0"}},
 		{Name: "choose", Page: templates.Choose{Action: "/login", Ticket: "t0", RelyingParty: "Acme App", Connections: connections, Back: "/login?t=t0", Cancellable: true}},
@@ -72,6 +74,7 @@ func usual() []Sample {
 			Seen: seen, Expected: expected, Open: true,
 		}},
 		{Name: "signout", Page: templates.SignOut{Action: "/logout", Proof: "p0", Account: "ada@example.test", Back: templates.Link{Label: "Stay signed in", URL: "/"}}},
+		{Name: "signout-remembered", Page: templates.SignOut{Action: "/logout", Proof: "p0", Account: "ada@example.test", Remembered: "Lake University"}},
 		{Name: "signingout", Page: signingOut("Acme App", "Wiki", "Time sheets", "Canteen")},
 		{Name: "signedout", Page: templates.SignedOut{Applications: outcomes("Acme App", "Wiki"), Action: templates.Link{Label: "Sign in again", URL: "/login"}}},
 		{Name: "signedout-problem", Page: templates.SignedOut{
@@ -181,9 +184,9 @@ func Filled(s string) []Sample {
 	}
 	link := templates.Link{Label: s, URL: "javascript:alert(1)//" + s, Text: s}
 	return []Sample{
-		{Name: "signin", Page: templates.SignIn{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Problem: s, Connections: connections, Browse: "javascript:alert(1)//" + s, Cancellable: true}},
+		{Name: "signin", Page: templates.SignIn{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Problem: s, Remembered: &connections[0], Connections: connections, Browse: "javascript:alert(1)//" + s, Cancellable: true}},
 		{Name: "password", Page: templates.Password{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Problem: s, NotYou: "javascript:alert(1)//" + s, Cancellable: true}},
-		{Name: "choose", Page: templates.Choose{Action: "/login?" + s, Ticket: s, RelyingParty: s, Problem: s, Connections: connections, Search: &templates.Search{Query: s, Found: 9}, Back: "javascript:alert(1)//" + s, Cancellable: true}},
+		{Name: "choose", Page: templates.Choose{Action: "/login?" + s, Ticket: s, RelyingParty: s, Problem: s, Remembered: &connections[0], Connections: connections, Search: &templates.Search{Query: s, Found: 9}, Back: "javascript:alert(1)//" + s, Cancellable: true}},
 		{Name: "account", Page: filledAccount(s)},
 		{Name: "join", Page: templates.Join{Action: "/login?" + s, Ticket: s, RelyingParty: s, Connection: s, Account: s, Exists: true, Create: true, Cancellable: true}},
 		{Name: "password-proving", Page: templates.Password{Action: "/login?" + s, Ticket: s, RelyingParty: s, Identifier: s, Proving: &templates.Proving{Connection: s, Back: "javascript:alert(1)//" + s}, Cancellable: true}},
@@ -199,7 +202,7 @@ func Filled(s string) []Sample {
 		{Name: "autopost", Page: templates.AutoPost{URL: "https://app.acme.test/?q=" + s, To: s, Form: url.Values{"SAMLResponse": {s, s}, "RelayState": {s}, s: {s}}}},
 		{Name: "forward", Page: templates.Forward{URL: "https://app.acme.test/?q=" + s, To: s}},
 		{Name: "error", Page: templates.Error{Title: s, Message: s, Advice: s, Action: link, Code: s, Status: 500, Seen: templates.Marked{Head: s, Differs: s, Tail: s}, Expected: templates.Plain(s)}},
-		{Name: "signout", Page: templates.SignOut{Action: "/logout?" + s, Proof: s, Account: s, Back: link}},
+		{Name: "signout", Page: templates.SignOut{Action: "/logout?" + s, Proof: s, Account: s, Remembered: s, Back: link}},
 		{Name: "signingout", Page: signingOut(s, s, s, s)},
 		{Name: "signedout", Page: templates.SignedOut{
 			Applications: outcomes(s, s, s, s), Action: link,
