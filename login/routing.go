@@ -34,8 +34,10 @@ const (
 // than whoever used the browser last.
 func (a *Authenticator) first(req identity.AuthnRequest, remembered identity.ConnectionID) Way {
 	local, upstreams := a.offer(req)
-	if i := slices.IndexFunc(upstreams, func(c identity.Connection) bool { return proposes(req.Hint, c) }); i >= 0 {
-		return Way{Connection: upstreams[i].ID, Rule: RuleHint}
+	if req.Hint != "" { // there may be thousands to look through
+		if i := slices.IndexFunc(upstreams, func(c identity.Connection) bool { return proposes(req.Hint, c) }); i >= 0 {
+			return Way{Connection: upstreams[i].ID, Rule: RuleHint}
+		}
 	}
 	if id, ok := a.route(req, req.LoginHint); ok {
 		return Way{Connection: id, Rule: RuleDomain}
