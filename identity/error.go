@@ -78,6 +78,7 @@ type Error struct {
 	Expected string
 	Who      Who
 	Back     string
+	Report   string // a path of ours at which whoever has to repair it reads the same
 	Err      error
 }
 

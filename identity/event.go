@@ -41,4 +41,8 @@ type Event struct {
 	Connection   ConnectionID
 	Code         Code   // why, for refusals
 	Detail       string // names and counts, never attribute values
+	// Of what an upstream did wrong: what came, what was expected, and who can put it
+	// right. They name nobody.
+	Seen, Expected string
+	Who            Who
 }

@@ -184,6 +184,7 @@ func (a *Authenticator) Mount(mux *http.ServeMux) {
 	page("POST /consents", a.withdraw)
 	page("GET /account", a.showAccount)
 	page("POST /account", a.changeAccount)
+	page("GET /problem/{id}", a.showReport)
 	page("GET /logout", a.showLogout)
 	page("POST /logout", a.answerLogout)
 	page("GET /logout/progress", a.showProgress)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/samlet-id/samlet/binding"
 	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/internal/web"
 	"github.com/samlet-id/samlet/store"
 )
 
@@ -244,7 +245,7 @@ func (a *Authenticator) rejected(w http.ResponseWriter, r *http.Request, t *tick
 	}
 	werr := a.cfg.Store.Update(ctx, func(tx *store.Tx) error {
 		e := a.event(ctx, identity.EventLoginFailed, t, identity.Session{Connection: t.Connection}, why.Code)
-		e.Detail = fmt.Sprintf("seen %q, expected %q", why.Seen, why.Expected)
+		e.Seen, e.Expected, e.Who = nameless(why.Seen), nameless(why.Expected), why.Who
 		if err := tx.Events.Append(ctx, e); err != nil {
 			return fmt.Errorf("recording the failed login: %w", err)
 		}
@@ -255,6 +256,9 @@ func (a *Authenticator) rejected(w http.ResponseWriter, r *http.Request, t *tick
 	}
 	if !tell {
 		on := *why
+		if why.Who == identity.WhoPartner || why.Who == identity.WhoOperator {
+			on.Report = a.path("/problem/" + web.RequestID(ctx))
+		}
 		on.Back, on.Err = a.againPath(t.id), fmt.Errorf("finishing at connection %q: %w", t.Connection, err)
 		return &on
 	}

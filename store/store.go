@@ -216,4 +216,6 @@ type Events interface {
 	// List returns up to limit events, newest first, of one record, or of all
 	// when id is empty.
 	List(ctx context.Context, id identity.RecordID, limit int) ([]identity.Event, error)
+	// OfRequest returns the events of one request, oldest first.
+	OfRequest(ctx context.Context, id string) ([]identity.Event, error)
 }

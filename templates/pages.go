@@ -125,6 +125,20 @@ type Error struct {
 	Seen     Marked // what came in
 	Expected Marked // what should have
 	Open     bool   // shows the details unfolded, for whoever is to repair it
+	Report   string // absolute URL of Report, to be sent to whoever is to repair it; empty leaves it out
+}
+
+// Report tells whoever runs an identity provider why a sign-in by it failed. It names
+// nobody who signed in.
+type Report struct {
+	Connection string // display name
+	Issuer     string // of the identity provider; empty leaves it out
+	At         time.Time
+	Code       string
+	Request    string // ID of the request that failed
+	Advice     string
+	Seen       Marked
+	Expected   Marked
 }
 
 // SignOut asks for confirmation, since a bare GET never ends a session.
@@ -251,6 +265,7 @@ func (Choose) template() string     { return "choose" }
 func (AutoPost) template() string   { return "autopost" }
 func (Forward) template() string    { return "forward" }
 func (Error) template() string      { return "error" }
+func (Report) template() string      { return "report" }
 func (SignOut) template() string    { return "signout" }
 func (SigningOut) template() string { return "signingout" }
 func (SignedOut) template() string  { return "signedout" }

@@ -167,18 +167,17 @@ func (d *Directory) seconds() int { return max(1, int(d.cfg.Timeout/time.Second)
 
 // prove binds as the person, or as nobody.
 func (d *Directory) prove(conn *ldap.Conn, entry *ldap.Entry, password string) error {
-	dn := "cn=samlet-nobody," + d.cfg.Base
+	dn, nobody := "cn=samlet-nobody,"+d.cfg.Base, true
 	if entry != nil && entry.DN != "" {
-		dn = entry.DN
+		dn, nobody = entry.DN, false
 	}
 	req := ldap.NewSimpleBindRequest(dn, password, []ldap.Control{ldap.NewControlBeheraPasswordPolicy()})
 	result, err := conn.SimpleBind(req)
 	switch {
-	case entry == nil || entry.DN == "":
-		if err != nil && ldap.IsErrorWithCode(err, ldap.ErrorNetwork) {
-			return errUnreachable(err)
-		}
+	case nobody && (err == nil || refused(err)):
 		return errFailed(errors.New("nobody, or several people, are found by this name"))
+	case nobody: // as for anybody: a server in trouble does not tell who is known
+		return errUnreachable(err)
 	case expired(result, err):
 		return &identity.Error{
 			Kind: identity.KindDenied, Code: "login.expired", Who: identity.WhoUser, Err: err,
@@ -193,11 +192,17 @@ func (d *Directory) prove(conn *ldap.Conn, entry *ldap.Entry, password string) e
 			e.Msg = "Your account is locked, after too many wrong passwords or by your organization. Ask the people who run it."
 		}
 		return e
-	case ldap.IsErrorAnyOf(err, ldap.LDAPResultInvalidCredentials, ldap.LDAPResultUnwillingToPerform,
-		ldap.LDAPResultConstraintViolation, ldap.LDAPResultInappropriateAuthentication, ldap.LDAPResultNoSuchObject):
+	case refused(err):
 		return errFailed(err)
 	}
 	return errUnreachable(err)
+}
+
+// refused reports whether a bind failed because of who bound, and not because of the
+// server.
+func refused(err error) bool {
+	return ldap.IsErrorAnyOf(err, ldap.LDAPResultInvalidCredentials, ldap.LDAPResultUnwillingToPerform,
+		ldap.LDAPResultConstraintViolation, ldap.LDAPResultInappropriateAuthentication, ldap.LDAPResultNoSuchObject)
 }
 
 // expired reports whether the password was the right one, but is too old or has to be

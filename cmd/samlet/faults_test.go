@@ -155,14 +155,14 @@ func wantWitnesses(t *testing.T, s *server, rec *httptest.ResponseRecorder, log 
 		}
 	}
 	event := failed(t, s)
-	for where, text := range map[string]string{"page": page, "log": line, "event": string(event.Code) + " " + strings.ReplaceAll(event.Detail, `\"`, `"`)} {
+	for where, text := range map[string]string{"page": page, "log": line, "event": strings.Join([]string{string(event.Code), event.Seen, event.Expected}, " ")} {
 		for _, want := range []string{string(code), seen, expected} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the %s does not say %q:\n%s", where, want, text)
 			}
 		}
 	}
-	if seen == "" && expected == "" && event.Detail == `seen "", expected ""` {
+	if seen == "" && expected == "" && event.Seen+event.Expected == "" {
 		t.Error("neither what was seen nor what was expected is told")
 	}
 }

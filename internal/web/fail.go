@@ -111,7 +111,10 @@ func (w *Web) show(rw http.ResponseWriter, r *http.Request, status int, e *ident
 		Title: title(e.Code, status), Message: e.Msg, Advice: advice(e.Who), Code: string(e.Code), Status: status,
 		Open: e.Who != identity.WhoUser && e.Expected != "",
 	}
-	page.Seen, page.Expected = compared(e)
+	page.Seen, page.Expected = Compared(e.Seen, e.Expected)
+	if report, ok := LocalPath(e.Report); ok {
+		page.Report = w.cfg.BaseURL + report
+	}
 	switch back, ok := LocalPath(e.Back); {
 	case ok:
 		page.Action = templates.Link{Label: "Try another way", URL: back}
@@ -123,25 +126,25 @@ func (w *Web) show(rw http.ResponseWriter, r *http.Request, status int, e *ident
 	}
 }
 
-// compared marks where what was seen differs from what was expected: of several
+// Compared marks where what was seen differs from what was expected: of several
 // alternatives, which our sentences part by " or ", from the one that is most
 // like it.
-func compared(e *identity.Error) (seen, expected templates.Marked) {
+func Compared(came, wanted string) (seen, expected templates.Marked) {
 	const or = " or "
 	best, from, most := "", 0, 0
 	at := 0
-	for one := range strings.SplitSeq(e.Expected, or) {
-		m, _ := templates.Compare(e.Seen, one)
-		if like := len(m.Head) + len(m.Tail); m != templates.Plain(e.Seen) && like > most {
+	for one := range strings.SplitSeq(wanted, or) {
+		m, _ := templates.Compare(came, one)
+		if like := len(m.Head) + len(m.Tail); m != templates.Plain(came) && like > most {
 			best, from, most = one, at, like
 		}
 		at += len(one) + len(or)
 	}
 	if most == 0 {
-		return templates.Plain(e.Seen), templates.Plain(e.Expected)
+		return templates.Plain(came), templates.Plain(wanted)
 	}
-	seen, expected = templates.Compare(e.Seen, best)
-	expected.Head, expected.Tail = e.Expected[:from]+expected.Head, expected.Tail+e.Expected[from+len(best):]
+	seen, expected = templates.Compare(came, best)
+	expected.Head, expected.Tail = wanted[:from]+expected.Head, expected.Tail+wanted[from+len(best):]
 	return seen, expected
 }
 

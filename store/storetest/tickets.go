@@ -183,6 +183,7 @@ func testEvents(t *testing.T, s store.Store) {
 		}
 	}
 	a, b, c := event("a", "r1", 0), event("b", "r2", 0), event("c", "r1", -time.Second)
+	c.RequestID, c.Seen, c.Expected, c.Who = "another", "this", "that", identity.WhoPartner
 	update(t, s, func(tx *store.Tx) error {
 		if err := tx.Events.Append(ctx); err != nil {
 			return err
@@ -191,6 +192,18 @@ func testEvents(t *testing.T, s store.Store) {
 			return err
 		}
 		return tx.Events.Append(ctx, c)
+	})
+	view(t, s, func(tx *store.Tx) error {
+		for id, want := range map[string][]identity.Event{"q": {a, b}, "another": {c}, "none": nil} {
+			got, err := tx.Events.OfRequest(ctx, id)
+			if err != nil {
+				return err
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("OfRequest %s (-want +got):\n%s", id, diff)
+			}
+		}
+		return nil
 	})
 	for _, q := range []struct {
 		record identity.RecordID
