@@ -265,7 +265,7 @@ func (Choose) template() string     { return "choose" }
 func (AutoPost) template() string   { return "autopost" }
 func (Forward) template() string    { return "forward" }
 func (Error) template() string      { return "error" }
-func (Report) template() string      { return "report" }
+func (Report) template() string     { return "report" }
 func (SignOut) template() string    { return "signout" }
 func (SigningOut) template() string { return "signingout" }
 func (SignedOut) template() string  { return "signedout" }
