@@ -34,6 +34,9 @@ type ServerConfig struct {
 	// Outbound lists the private networks that calls to peers may reach; none,
 	// but for loopback in development.
 	Outbound []string `yaml:"outbound"`
+	// DNS is the server that is asked for proofs of mail domains, HOST:PORT; the
+	// machine's if it is left out.
+	DNS string `yaml:"dns"`
 	// TestPage serves the built-in service provider at /test. Left out, it is
 	// on in development alone.
 	TestPage *bool `yaml:"test_page"`

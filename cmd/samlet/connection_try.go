@@ -76,7 +76,7 @@ func tryConnection(cmd *cobra.Command, id string, in trialInput) error {
 	if (in.Claims == "") == (in.Response == "") || in.Response != "" && in.Subject != "" || in.Claims != "" && in.At != "" {
 		return usageError{errors.New("want --claims, with --subject if need be, or --response, with --at if need be")}
 	}
-	snap, err := loadSnapshot(configPath(cmd))
+	snap, err := provenSnapshot(cmd)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func explainCommand() *cobra.Command {
 			if sp == "" {
 				return usageError{errors.New("--sp is missing: the id of the application that they come from")}
 			}
-			snap, err := loadSnapshot(configPath(cmd))
+			snap, err := provenSnapshot(cmd)
 			if err != nil {
 				return err
 			}

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/store"
 )
 
 // OrganizationConfig is one tenant.
@@ -16,6 +20,7 @@ type OrganizationConfig struct {
 	Name     string   `yaml:"name"`
 	Disabled bool     `yaml:"disabled"`
 	Domains  []string `yaml:"domains"` // of mail addresses
+	Proof    string   `yaml:"proof"`   // that domains are its own: operator, dns
 }
 
 // checkOrganizations judges organizations, and what refers to them.
@@ -24,6 +29,7 @@ func (d *decoder) checkOrganizations(c *Config) {
 	for i, o := range c.Organizations {
 		at := fmt.Sprintf("organizations[%d]", i)
 		d.checkID(at, o.ID, seen)
+		d.oneOf(at+".proof", o.Proof, "", "operator", proofByDNS)
 		for j, domain := range o.Domains {
 			here := fmt.Sprintf("%s.domains[%d]", at, j)
 			switch other, taken := owner[domain]; {
@@ -113,7 +119,7 @@ func (s *snapshot) tenants() func(identity.OrganizationID) (identity.Tenant, boo
 
 func organizationCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "organization", Short: "Organizations: whose people come in by which connections"}
-	cmd.AddCommand(organizationListCommand(), organizationShowCommand())
+	cmd.AddCommand(organizationListCommand(), organizationShowCommand(), organizationVerifyCommand())
 	return cmd
 }
 
@@ -125,6 +131,7 @@ type organizationRow struct {
 	Domains          []string `json:"domains"`
 	Connections      []string `json:"connections"`
 	ServiceProviders []string `json:"service_providers"` // that serve its people and no others but those listed there
+	Records          []string `json:"records,omitempty"` // TXT records that prove its domains
 }
 
 // organizationRows lists the organizations with what refers to them.
@@ -136,6 +143,10 @@ func organizationRows(cfg *Config) []organizationRow {
 		rows[i] = organizationRow{
 			ID: o.ID, Name: o.Name, Disabled: o.Disabled, Domains: append([]string{}, o.Domains...), Connections: []string{}, ServiceProviders: []string{},
 		}
+	}
+	for _, c := range cfg.claims() {
+		name, value := c.record(cfg.IDP.EntityID)
+		rows[at[c.organization]].Records = append(rows[at[c.organization]].Records, name+". TXT \""+value+"\"")
 	}
 	for _, c := range cfg.Connections {
 		if c.Organization != "" {
@@ -196,5 +207,66 @@ func showOrganization(cmd *cobra.Command, r organizationRow) error {
 	}
 	_, err := fmt.Fprintf(cmd.OutOrStdout(), "id            %s\nname          %s\ndisabled      %t\ndomains       %s\nconnections   %s\napplications  %s\n",
 		r.ID, r.Name, r.Disabled, strings.Join(r.Domains, ", "), strings.Join(r.Connections, ", "), strings.Join(r.ServiceProviders, ", "))
+	if err == nil && len(r.Records) > 0 {
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "\nIts domains are proven by these records:\n%s\n", joinLines(r.Records))
+	}
 	return err
+}
+
+func organizationVerifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify ID",
+		Short: "Look up the DNS records that prove the mail domains of an organization, and keep what they prove",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, _, err := readConfig(configPath(cmd))
+			if err != nil {
+				return err
+			}
+			one := *cfg
+			one.Organizations = slices.DeleteFunc(slices.Clone(cfg.Organizations), func(o OrganizationConfig) bool { return o.ID != args[0] })
+			if len(one.Organizations) == 0 {
+				var ids []string
+				for _, o := range cfg.Organizations {
+					ids = append(ids, o.ID)
+				}
+				return errNoSuch("organization", args[0], ids)
+			}
+			var proofs []proof
+			err = withStore(cmd, cfg, func(ctx context.Context, db store.Store) error {
+				proofs, err = proveDomains(ctx, db, newResolver(cfg.Server.DNS), &one, time.Now())
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return printProofs(cmd.OutOrStdout(), args[0], proofs)
+		},
+	}
+}
+
+func printProofs(w io.Writer, organization string, proofs []proof) error {
+	if len(proofs) == 0 {
+		_, err := fmt.Fprintf(w, "The domains of %s are its own by your word; with proof: dns its records would be looked up.\n", organization)
+		return err
+	}
+	var failed []string
+	for _, p := range proofs {
+		if p.Err == nil {
+			if _, err := fmt.Fprintf(w, "%s  proven\n", p.domain); err != nil {
+				return err
+			}
+			continue
+		}
+		e := identity.AsError(p.Err)
+		still := "it does not count"
+		if p.Proven {
+			still = "it still counts, as it was there within a week"
+		}
+		failed = append(failed, fmt.Sprintf("%s: %s, expected %s; %s", p.domain, e.Seen, e.Expected, still))
+	}
+	if len(failed) > 0 {
+		return warnings{joinLines(failed)}
+	}
+	return nil
 }

@@ -42,10 +42,15 @@ func (s *server) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	proven, err := provenDomains(ctx, s.store, snap.Config, time.Now())
+	if err != nil {
+		return err
+	}
+	snap.withhold(proven)
 	s.mu.RLock()
 	current := s.house.snapshot
 	s.mu.RUnlock()
-	if snap.Digest == current.Digest && snap.Incomplete == current.Incomplete {
+	if snap.Digest == current.Digest && snap.Incomplete == current.Incomplete && slices.Equal(snap.Unproven, current.Unproven) {
 		return nil
 	}
 	for _, key := range s.pin(snap.Config) {
@@ -192,6 +197,8 @@ func (s *server) watch(ctx context.Context, hup <-chan os.Signal) error {
 		case r := <-fetching:
 			fetching = nil
 			err = s.adopt(ctx, r)
+		case <-s.proved:
+			err = s.reload(ctx)
 		case <-hup:
 			err = s.reload(ctx)
 			fetch()

@@ -55,6 +55,8 @@ type server struct {
 
 	retryEvery time.Duration // how soon metadata that could not be fetched is tried again
 	doubted    chan struct{} // metadata from a URL may be out of date
+	proveEvery time.Duration // how often the DNS records of mail domains are looked up
+	proved     chan struct{} // what they prove has changed
 
 	mu      sync.RWMutex // guards house
 	house   *house
@@ -70,7 +72,7 @@ func openServer(ctx context.Context, cfg serverConfig) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{path: cfg.Path, level: new(slog.LevelVar), started: *snap.Config, retryEvery: retryEvery, doubted: make(chan struct{}, 1)}
+	s := &server{path: cfg.Path, level: new(slog.LevelVar), started: *snap.Config, retryEvery: retryEvery, doubted: make(chan struct{}, 1), proveEvery: proveEvery, proved: make(chan struct{}, 1)}
 	s.log = newLogger(cfg.Log, snap.Config.Log, s.level)
 	if s.store, err = openStore(ctx, snap.Config, cfg.Path); err != nil {
 		return nil, err
@@ -79,6 +81,11 @@ func openServer(ctx context.Context, cfg serverConfig) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.store.Close())
 	}
+	proven, err := provenDomains(ctx, s.store, snap.Config, time.Now())
+	if err != nil {
+		return nil, errors.Join(err, s.store.Close())
+	}
+	snap.withhold(proven)
 	s.shared = &shared{store: s.store, pages: pages, log: s.log, now: time.Now, rand: rand.Reader, doubt: s.doubt}
 	if s.house, err = build(snap, s.shared); err != nil {
 		return nil, errors.Join(err, s.store.Close())
@@ -188,6 +195,7 @@ func (s *server) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	background.Go(func() { s.sweep(ctx) })
+	background.Go(func() { s.prove(ctx, newResolver(s.started.Server.DNS)) })
 	served := make(chan error, 1)
 	background.Go(func() { served <- srv.Serve(s.listener) })
 	s.log.Info("serving", "base_url", s.started.Server.BaseURL, "listen", s.listener.Addr().String())

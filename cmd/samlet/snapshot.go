@@ -24,6 +24,7 @@ type snapshot struct {
 	Parties     []party
 	Connections []connection
 	Tenants     []identity.Tenant
+	Unproven    []string  // mail domains of organizations that are not proven yet, or any more
 	Warnings    []string  // what works without, such as metadata that could not be fetched
 	Incomplete  bool      // metadata that could not be fetched is left out
 	Expires     time.Time // the first validUntil of metadata that is fetched; zero for none
