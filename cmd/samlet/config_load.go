@@ -92,6 +92,7 @@ func (c *Config) complete() {
 	if c.IDP.EntityID == "" {
 		c.IDP.EntityID = c.Server.BaseURL + "/saml/metadata"
 	}
+	c.presentToTenants()
 	if c.Server.TestPage == nil {
 		on := c.development()
 		c.Server.TestPage = &on

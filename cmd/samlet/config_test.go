@@ -79,6 +79,11 @@ func TestConfigFaults(t *testing.T) {
 		{"what a browser that remembers does", minimal + "connections: [{id: a, type: saml, metadata: {file: a.xml}, remembered: always}]\n", []string{
 			`3:72: connections[0].remembered: want offer or lead, got "always"`,
 		}},
+		{"organizations that are one towards applications", minimal + "organizations:\n  - {id: a, idp: {entity_id: \"https://a.test\", signing_key: other}}\n  - {id: b, idp: {entity_id: \"https://a.test\"}}\n  - {id: c, idp: {entity_id: \"https://login.example.test/saml/metadata\"}}\n", []string{
+			`4:54: organizations[0].idp.signing_key: there is no signing key "other" among keys that is not retired`,
+			`5:30: organizations[1].idp.entity_id: this is the entityID by which a knows us already`,
+			`6:30: organizations[2].idp.entity_id: this is the entityID by which everybody knows us already`,
+		}},
 		{"one OpenID Provider twice", minimal + "connections:\n" + strings.Repeat("  - {id: op, type: oidc, issuer: \"https://op.partner.test\", client_id: a, client_secret: \"literal:b\"}\n", 2), []string{
 			`5:10: connections[1].id: the id "op" is taken by an earlier entry`,
 			`5:34: connections[1].issuer: https://op.partner.test is the issuer of another connection already`,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -21,15 +22,40 @@ type OrganizationConfig struct {
 	Disabled bool     `yaml:"disabled"`
 	Domains  []string `yaml:"domains"` // of mail addresses
 	Proof    string   `yaml:"proof"`   // that domains are its own: operator, dns
+	// IDP is how samlet presents itself to the service providers that serve this
+	// organization alone.
+	IDP SPIdentityConfig `yaml:"idp"`
+}
+
+// presentToTenants has the service providers of one organization alone know samlet as
+// that organization's, unless they say otherwise.
+func (c *Config) presentToTenants() {
+	for i := range c.ServiceProviders {
+		sp := &c.ServiceProviders[i]
+		if len(sp.Organizations) != 1 {
+			continue
+		}
+		for _, o := range c.Organizations {
+			if o.ID == sp.Organizations[0] {
+				sp.IDP.EntityID = cmp.Or(sp.IDP.EntityID, o.IDP.EntityID)
+				sp.IDP.SigningKey = cmp.Or(sp.IDP.SigningKey, o.IDP.SigningKey)
+			}
+		}
+	}
 }
 
 // checkOrganizations judges organizations, and what refers to them.
 func (d *decoder) checkOrganizations(c *Config) {
-	seen, owner := map[string]bool{}, map[string]string{}
+	seen, owner, presented := map[string]bool{}, map[string]string{}, map[string]string{c.IDP.EntityID: "everybody"}
 	for i, o := range c.Organizations {
 		at := fmt.Sprintf("organizations[%d]", i)
 		d.checkID(at, o.ID, seen)
 		d.oneOf(at+".proof", o.Proof, "", "operator", proofByDNS)
+		d.checkPresentedAs(at+".idp", o.IDP, c)
+		if other, taken := presented[o.IDP.EntityID]; taken && o.IDP.EntityID != "" {
+			d.faultAt(at+".idp.entity_id", "this is the entityID by which %s knows us already", other)
+		}
+		presented[o.IDP.EntityID] = o.ID
 		for j, domain := range o.Domains {
 			here := fmt.Sprintf("%s.domains[%d]", at, j)
 			switch other, taken := owner[domain]; {
