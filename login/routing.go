@@ -34,10 +34,8 @@ const (
 // than whoever used the browser last.
 func (a *Authenticator) first(req identity.AuthnRequest, remembered identity.ConnectionID) Way {
 	local, upstreams := a.offer(req)
-	if req.Hint != "" { // there may be thousands to look through
-		if i := slices.IndexFunc(upstreams, func(c identity.Connection) bool { return proposes(req.Hint, c) }); i >= 0 {
-			return Way{Connection: upstreams[i].ID, Rule: RuleHint}
-		}
+	if id, ok := proposed(req.Hint, upstreams); ok {
+		return Way{Connection: id, Rule: RuleHint}
 	}
 	if id, ok := a.route(req, req.LoginHint); ok {
 		return Way{Connection: id, Rule: RuleDomain}
@@ -58,8 +56,26 @@ func (a *Authenticator) first(req identity.AuthnRequest, remembered identity.Con
 	return Way{Rule: RuleAsk, First: remembered}
 }
 
-func proposes(hint string, c identity.Connection) bool {
-	return hint != "" && (hint == string(c.ID) || hint == string(c.Issuer))
+// proposed is the connection that a hint names, by its id, its upstream's entityID, or the
+// id of the organization of which it is the only one.
+func proposed(hint string, upstreams []identity.Connection) (identity.ConnectionID, bool) {
+	if hint == "" { // there may be thousands to look through
+		return "", false
+	}
+	var tenants []identity.ConnectionID
+	for i := range upstreams {
+		c := &upstreams[i]
+		if hint == string(c.ID) || hint == string(c.Issuer) {
+			return c.ID, true
+		}
+		if hint == string(c.Organization) {
+			tenants = append(tenants, c.ID)
+		}
+	}
+	if len(tenants) != 1 {
+		return "", false
+	}
+	return tenants[0], true
 }
 
 // typed is where an identifier leads that the person has typed: its mail domain may

@@ -259,6 +259,18 @@ type Home struct {
 	Links    []Link
 }
 
+// Organization is where people of one organization begin: the applications that they may
+// open.
+type Organization struct {
+	Name         string
+	Applications []OrganizationLink
+}
+
+// OrganizationLink begins a sign-in at an application.
+type OrganizationLink struct{ Name, URL string }
+
+func (Organization) template() string { return "organization" }
+
 func (SignIn) template() string     { return "signin" }
 func (Password) template() string   { return "password" }
 func (Choose) template() string     { return "choose" }

@@ -80,7 +80,7 @@ func TestConfigFaults(t *testing.T) {
 			`3:72: connections[0].remembered: want offer or lead, got "always"`,
 		}},
 		{"organizations that are one towards applications", minimal + "organizations:\n  - {id: a, idp: {entity_id: \"https://a.test\", signing_key: other}}\n  - {id: b, idp: {entity_id: \"https://a.test\"}}\n  - {id: c, idp: {entity_id: \"https://login.example.test/saml/metadata\"}}\n", []string{
-			`4:54: organizations[0].idp.signing_key: there is no signing key "other" among keys that is not retired`,
+			`4:61: organizations[0].idp.signing_key: there is no signing key "other" among keys that is not retired`,
 			`5:30: organizations[1].idp.entity_id: this is the entityID by which a knows us already`,
 			`6:30: organizations[2].idp.entity_id: this is the entityID by which everybody knows us already`,
 		}},

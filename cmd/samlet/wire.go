@@ -119,6 +119,7 @@ func build(snap *snapshot, sh *shared) (*house, error) {
 	}
 	(&vendor{house: h, web: site}).Mount(mux)
 	mux.Handle("GET /{$}", site.Handle(h.home(site)))
+	mux.Handle("GET "+pathOrganization+"{id}", site.Handle(h.organizationPage(site)))
 	h.handler = site.Middleware(mux, crossSite)
 	return h, nil
 }
