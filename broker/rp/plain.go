@@ -216,6 +216,9 @@ func (c *Connector) ask(ctx context.Context, path, accessToken string) ([]byte, 
 	if cerr := resp.Body.Close(); err == nil {
 		err = cerr
 	}
+	if wait := later(resp, c.cfg.Now()); err == nil && wait > 0 {
+		return nil, busy(fmt.Sprintf("status %d from %s", resp.StatusCode, req.URL.Host+req.URL.Path), wait)
+	}
 	if err != nil || resp.StatusCode != http.StatusOK {
 		return nil, c.failed(ctx, fmt.Sprintf("status %d from %s", resp.StatusCode, req.URL.Host+req.URL.Path), err)
 	}
