@@ -90,7 +90,7 @@ func (c *Connector) gitHub(ctx context.Context, accessToken string) (object, err
 			claims["email"], claims["email_verified"] = m.text("email"), true
 		}
 	}
-	if !c.tellsOrganizations() {
+	if !tellsOrganizations(c.cfg.Scopes) {
 		return claims, nil
 	}
 	groups, err := c.organizations(ctx, accessToken)
@@ -107,9 +107,9 @@ func (c *Connector) gitHub(ctx context.Context, accessToken string) (object, err
 	return claims, nil
 }
 
-// tellsOrganizations reports whether GitHub is asked for them.
-func (c *Connector) tellsOrganizations() bool {
-	return slices.ContainsFunc(c.cfg.Scopes, func(s string) bool { return s == "read:org" || s == "admin:org" })
+// tellsOrganizations reports whether GitHub is asked for them by scopes.
+func tellsOrganizations(scopes []string) bool {
+	return slices.ContainsFunc(scopes, func(s string) bool { return s == "read:org" || s == "admin:org" })
 }
 
 // organizations lists the names of the organizations whose member the person is.
