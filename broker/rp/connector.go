@@ -95,7 +95,10 @@ func New(cfg Config) (*Connector, error) {
 		return nil, fmt.Errorf("rp: unknown client authentication %q", cfg.AuthMethod)
 	}
 	if cfg.Scopes == nil {
-		cfg.Scopes = usualScopes(cfg)
+		cfg.Scopes = usualScopes(cfg.Vendor)
+	}
+	if cfg.Vendor == VendorGitHub && len(cfg.Memberships) > 0 && !tellsOrganizations(cfg.Scopes) {
+		cfg.Scopes = slices.Concat(cfg.Scopes, []string{"read:org"})
 	}
 	cfg.Skew = cmp.Or(cfg.Skew, DefaultSkew)
 	if cfg.Now == nil {
@@ -108,16 +111,15 @@ func New(cfg Config) (*Connector, error) {
 func (c *Connector) Issuer() identity.EntityID { return c.cfg.Issuer }
 
 // usualScopes are those that tell name and address.
-func usualScopes(cfg Config) []string {
-	switch {
-	case cfg.Vendor == VendorApple:
+func usualScopes(v Vendor) []string {
+	switch v {
+	case VendorApple:
 		return []string{"name", "email"}
-	case cfg.Vendor == VendorFacebook:
+	case VendorFacebook:
 		return []string{"public_profile", "email"}
-	case cfg.Vendor == VendorGitHub && len(cfg.Memberships) > 0:
-		return []string{"read:user", "user:email", "read:org"}
-	case cfg.Vendor == VendorGitHub:
+	case VendorGitHub:
 		return []string{"read:user", "user:email"}
+	case VendorGoogle, VendorMicrosoft, VendorGitLab, VendorLinkedIn:
 	}
 	return []string{"profile", "email"}
 }

@@ -90,7 +90,7 @@ func (c *Connector) gitHub(ctx context.Context, accessToken string) (object, err
 			claims["email"], claims["email_verified"] = m.text("email"), true
 		}
 	}
-	if !c.tellsOrganizations() {
+	if !tellsOrganizations(c.cfg.Scopes) {
 		return claims, nil
 	}
 	groups, err := c.organizations(ctx, accessToken)
@@ -107,9 +107,9 @@ func (c *Connector) gitHub(ctx context.Context, accessToken string) (object, err
 	return claims, nil
 }
 
-// tellsOrganizations reports whether GitHub is asked for them.
-func (c *Connector) tellsOrganizations() bool {
-	return slices.ContainsFunc(c.cfg.Scopes, func(s string) bool { return s == "read:org" || s == "admin:org" })
+// tellsOrganizations reports whether GitHub is asked for them by scopes.
+func tellsOrganizations(scopes []string) bool {
+	return slices.ContainsFunc(scopes, func(s string) bool { return s == "read:org" || s == "admin:org" })
 }
 
 // organizations lists the names of the organizations whose member the person is.
@@ -215,6 +215,9 @@ func (c *Connector) ask(ctx context.Context, path, accessToken string) ([]byte, 
 	body, err := io.ReadAll(resp.Body)
 	if cerr := resp.Body.Close(); err == nil {
 		err = cerr
+	}
+	if wait := later(resp, c.cfg.Now()); err == nil && wait > 0 {
+		return nil, busy(fmt.Sprintf("status %d from %s", resp.StatusCode, req.URL.Host+req.URL.Path), wait)
 	}
 	if err != nil || resp.StatusCode != http.StatusOK {
 		return nil, c.failed(ctx, fmt.Sprintf("status %d from %s", resp.StatusCode, req.URL.Host+req.URL.Path), err)

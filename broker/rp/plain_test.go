@@ -35,6 +35,7 @@ type plain struct {
 	mu       sync.Mutex
 	answers  map[string]string // bodies by path; what is not there is not found
 	status   map[string]int
+	header   http.Header // beside each status of these
 	redeemed url.Values
 	asked    []*url.URL
 }
@@ -102,6 +103,7 @@ func (p *plain) serve(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 	}
 	if status != 0 {
+		maps.Copy(w.Header(), p.header)
 		w.WriteHeader(status)
 	}
 	if _, err := io.WriteString(w, body); err != nil {
