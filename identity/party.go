@@ -42,8 +42,11 @@ type RelyingParty struct {
 	SessionLifetime time.Duration
 	IDPInitiated    bool // unsolicited Responses may be sent (SAML Profiles 4.1.5)
 	ECP             bool // enhanced clients may sign in (SAML Profiles 4.2)
-	NoLogout        bool // it is never told of logouts, and cannot begin one
-	Disabled        bool
+	// DiscoveryResponses are where it takes the answers of identity provider discovery,
+	// beside those of its metadata.
+	DiscoveryResponses []string
+	NoLogout           bool // it is never told of logouts, and cannot begin one
+	Disabled           bool
 }
 
 // Person is what conditions and expressions of the configuration may look at.

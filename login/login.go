@@ -80,6 +80,9 @@ type Config struct {
 	// Organization finds an organization by its slug, as it is configured now. Nil
 	// knows none.
 	Organization func(identity.OrganizationID) (identity.Tenant, bool)
+	// Asker finds the service provider of an entityID that may ask where somebody signs
+	// in, or fails as the sign-in of an unknown one does. Nil serves no discovery.
+	Asker func(context.Context, identity.EntityID) (Asker, error)
 	// Catalogue has the labels by which people are told of attributes. Nil shows
 	// our own names.
 	Catalogue *identity.Catalogue
@@ -185,6 +188,9 @@ func (a *Authenticator) Mount(mux *http.ServeMux) {
 	page("GET /account", a.showAccount)
 	page("POST /account", a.changeAccount)
 	page("GET /problem/{id}", a.showReport)
+	if a.cfg.Asker != nil {
+		page("GET "+pathDiscovery, a.discover)
+	}
 	page("GET /logout", a.showLogout)
 	page("POST /logout", a.answerLogout)
 	page("GET /logout/progress", a.showProgress)

@@ -65,6 +65,7 @@ type setup struct {
 	down        *downstream
 	patience    time.Duration // LogoutTimeout
 	remember    time.Duration
+	asker       login.Asker
 }
 
 func newWorld(tb testing.TB, s setup) *world {
@@ -88,7 +89,7 @@ func newWorld(tb testing.TB, s setup) *world {
 		tb.Fatal(err)
 	}
 	cfg := login.Config{
-		Store: db, Web: edge, RelyingParty: w.party, Organization: s.tenants, Sessions: s.lifetimes, Remember: s.remember, Scope: s.scope, Now: w.now, Rand: rand.Reader, Log: log,
+		Store: db, Web: edge, RelyingParty: w.party, Asker: s.askerOf, Organization: s.tenants, Sessions: s.lifetimes, Remember: s.remember, Scope: s.scope, Now: w.now, Rand: rand.Reader, Log: log,
 		ClientIP: func(r *http.Request) string { return r.Header.Get("Test-Address") },
 	}
 	if s.down != nil {
@@ -121,6 +122,14 @@ func newWorld(tb testing.TB, s setup) *world {
 	tb.Cleanup(w.server.Close)
 	w.addParty(identity.RelyingParty{ID: "wiki", Name: "Wiki", EntityID: "https://wiki.example.test/sp"})
 	return w
+}
+
+// askerOf knows one that may ask where people sign in, by its entityID.
+func (s setup) askerOf(_ context.Context, id identity.EntityID) (login.Asker, error) {
+	if id != "https://wiki.example.test/sp" {
+		return login.Asker{}, &identity.Error{Kind: identity.KindNotFound, Code: "sp.unknown"}
+	}
+	return s.asker, nil
 }
 
 func cheap() password.Params { return password.Params{Memory: 64, Time: 1, Lanes: 1} }

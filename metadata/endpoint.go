@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/samlet-id/samlet/identity"
+	"github.com/samlet-id/samlet/internal/xmlsec"
 )
 
 // Find returns the first endpoint of the first binding that is offered.
@@ -102,6 +103,24 @@ func defaultEndpoint(endpoints []IndexedEndpoint) (Endpoint, error) {
 		}
 	}
 	return Endpoint{}, acsError("sp.acs_mismatch", "The application has no registered address for its answer.", "", "an AssertionConsumerService with a binding that is served here")
+}
+
+// DiscoveryLocations returns where the service provider takes the answers of identity
+// provider discovery, its default first (Identity Provider Discovery Service Protocol
+// 2.5, SAML Metadata 2.2.3).
+func (sp *SP) DiscoveryLocations() []string {
+	served := slices.DeleteFunc(slices.Clone(sp.DiscoveryResponses), func(e IndexedEndpoint) bool { return e.Binding != xmlsec.NSIDPDisco })
+	first, err := defaultEndpoint(served)
+	if err != nil {
+		return nil
+	}
+	found := []string{first.Location}
+	for _, e := range served {
+		if e.Location != first.Location {
+			found = append(found, e.Location)
+		}
+	}
+	return found
 }
 
 // AttributeConsumingService returns the set of attributes that a request asks

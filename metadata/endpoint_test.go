@@ -1,6 +1,7 @@
 package metadata_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -88,6 +89,54 @@ func TestDefaultRule(t *testing.T) {
 	zero := 0
 	if _, ok := none.AttributeConsumingService(&zero); ok {
 		t.Error("found an attribute service where there is none")
+	}
+}
+
+// discoverable is an SP's file with these DiscoveryResponse elements in its role.
+func discoverable(responses string) []byte {
+	file := string(sp(oneACS))
+	at := strings.Index(file, "<md:SPSSODescriptor")
+	at += strings.Index(file[at:], ">") + 1
+	return []byte(file[:at] + `<md:Extensions xmlns:idpdisc="` + protocolDiscovery + `">` + responses + "</md:Extensions>" + file[at:])
+}
+
+const protocolDiscovery = "urn:oasis:names:tc:SAML:profiles:SSO:idp-discovery-protocol"
+
+func TestDiscoveryLocations(t *testing.T) {
+	t.Parallel()
+	response := func(binding, location, index, more string) string {
+		return `<idpdisc:DiscoveryResponse Binding="` + binding + `" Location="` + location + `" index="` + index + `"` + more + `/>`
+	}
+	const a, b = "https://app.example.test/a", "https://app.example.test/b?x=1"
+	for name, tc := range map[string]struct {
+		file []byte
+		want []string
+	}{
+		"none":                            {sp(oneACS), nil},
+		"one":                             {discoverable(response(protocolDiscovery, a, "0", "")), []string{a}},
+		"default first":                   {discoverable(response(protocolDiscovery, a, "0", "") + response(protocolDiscovery, b, "1", ` isDefault="true"`)), []string{b, a}},
+		"not the default":                 {discoverable(response(protocolDiscovery, a, "0", ` isDefault="false"`) + response(protocolDiscovery, b, "1", "")), []string{b, a}},
+		"of another binding":              {discoverable(response(identity.BindingPOST, a, "0", "") + response(protocolDiscovery, b, "1", "")), []string{b}},
+		"of other bindings alone":         {discoverable(response(identity.BindingPOST, a, "0", "")), nil},
+		"of another namespace":            {discoverable(`<md:DiscoveryResponse Binding="` + protocolDiscovery + `" Location="` + a + `" index="0"/>`), nil},
+		"merely http":                     {discoverable(response(protocolDiscovery, "http://app.example.test/", "0", "") + response(protocolDiscovery, b, "1", "")), []string{b}},
+		"in the entity's, not the role's": {[]byte(spWith(`<idpdisc:DiscoveryResponse xmlns:idpdisc="` + protocolDiscovery + `" Binding="` + protocolDiscovery + `" Location="` + a + `" index="0"/>`)), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, err := parse(tc.file, metadata.RoleSP)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, e.SP.DiscoveryLocations()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	for _, location := range []string{"javascript:alert(1)", "https://app.example.test/&quot;&gt;"} {
+		if _, err := parse(discoverable(response(protocolDiscovery, location, "0", "")), metadata.RoleSP); identity.CodeOf(err) != "md.endpoint" {
+			t.Errorf("%s: got %v", location, err)
+		}
 	}
 }
 

@@ -70,6 +70,9 @@ type SP struct {
 	WantAssertionsSigned       bool
 	ACS                        []IndexedEndpoint // AssertionConsumerService
 	AttributeConsumingServices []AttributeConsumingService
+	// DiscoveryResponses are where it takes the answers of identity provider discovery
+	// (idpdisc:DiscoveryResponse, Identity Provider Discovery Service Protocol 2.5).
+	DiscoveryResponses []IndexedEndpoint
 }
 
 // Certificate is a key with the certificate that it came in.

@@ -25,7 +25,7 @@ func (r *reader) idp(entity, el *xmlsec.Element) error {
 	if idp.SSO, err = r.endpoints(el, "SingleSignOnService"); err != nil {
 		return err
 	}
-	if idp.ArtifactResolution, err = r.indexedEndpoints(el, "ArtifactResolutionService"); err != nil {
+	if idp.ArtifactResolution, err = r.indexedEndpoints(el, xmlsec.NSMetadata, "ArtifactResolutionService"); err != nil {
 		return err
 	}
 	if _, ok := Find(idp.SSO, identity.BindingRedirect, identity.BindingPOST); !ok {
@@ -59,7 +59,10 @@ func (r *reader) sp(entity, el *xmlsec.Element) error {
 	if sp.WantAssertionsSigned, err = booleanAttr(el, "WantAssertionsSigned"); err != nil {
 		return err
 	}
-	if sp.ACS, err = r.indexedEndpoints(el, "AssertionConsumerService"); err != nil {
+	if sp.ACS, err = r.indexedEndpoints(el, xmlsec.NSMetadata, "AssertionConsumerService"); err != nil {
+		return err
+	}
+	if sp.DiscoveryResponses, err = r.indexedEndpoints(el.Child(xmlsec.NSMetadata, "Extensions"), xmlsec.NSIDPDisco, "DiscoveryResponse"); err != nil {
 		return err
 	}
 	if len(sp.responseEndpoints([]string{identity.BindingPOST, identity.BindingArtifact})) == 0 {
@@ -161,9 +164,9 @@ func attributeConsumingService(el *xmlsec.Element) (AttributeConsumingService, e
 	return s, nil
 }
 
-func (r *reader) indexedEndpoints(el *xmlsec.Element, local string) ([]IndexedEndpoint, error) {
+func (r *reader) indexedEndpoints(el *xmlsec.Element, space, local string) ([]IndexedEndpoint, error) {
 	var found []IndexedEndpoint
-	for _, c := range el.Children(xmlsec.NSMetadata, local) {
+	for _, c := range el.Children(space, local) {
 		e, ok, err := r.endpoint(c)
 		if err != nil {
 			return nil, err

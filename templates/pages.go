@@ -269,6 +269,29 @@ type Organization struct {
 // OrganizationLink begins a sign-in at an application.
 type OrganizationLink struct{ Name, URL string }
 
+// Discover lists where somebody may sign in for an application that asked which it is
+// (Identity Provider Discovery Service Protocol). It belongs to no sign-in, so that each
+// way is a link to the application.
+type Discover struct {
+	Action       string     // path of the search, a GET
+	Fields       []Field    // what the search hands on
+	RelyingParty string     // display name of the application
+	Remembered   *Authority // by which somebody signed in with this browser last; none of Authorities
+	Authorities  []Authority
+	Own          string  // absolute URL of samlet itself; empty where nobody signs in with it
+	Search       *Search // nil where all are listed
+	Cancel       string  // absolute URL back to the application, with no answer
+}
+
+// Field is a hidden field of a form.
+type Field struct{ Name, Value string }
+
+// Authority is where people sign in.
+type Authority struct {
+	Name string // as the operator named it; not translated
+	URL  string // absolute URL that tells the application of it
+}
+
 func (Organization) template() string { return "organization" }
 
 func (SignIn) template() string     { return "signin" }
@@ -278,6 +301,7 @@ func (AutoPost) template() string   { return "autopost" }
 func (Forward) template() string    { return "forward" }
 func (Error) template() string      { return "error" }
 func (Report) template() string     { return "report" }
+func (Discover) template() string   { return "discover" }
 func (SignOut) template() string    { return "signout" }
 func (SigningOut) template() string { return "signingout" }
 func (SignedOut) template() string  { return "signedout" }

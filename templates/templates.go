@@ -87,7 +87,7 @@ func every() []Page {
 	const somewhere = "https://app.example.test/"
 	return []Page{
 		SignIn{}, Password{}, Choose{}, Consent{}, Consents{SignedIn: true}, Join{}, Account{SignedIn: true, Ways: []AccountWay{{}}}, AutoPost{URL: somewhere}, Forward{URL: somewhere},
-		Error{}, Report{}, Organization{}, SignOut{}, SigningOut{}, SignedOut{}, Heard{}, Test{SignedIn: true}, Home{},
+		Error{}, Report{}, Organization{}, Discover{}, SignOut{}, SigningOut{}, SignedOut{}, Heard{}, Test{SignedIn: true}, Home{},
 		Vendor{Keys: []VendorKey{{}}}, AttributeReference{Attributes: []VendorAttribute{{}}},
 	}
 }

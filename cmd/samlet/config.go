@@ -134,6 +134,7 @@ type ServiceProviderConfig struct {
 	Organizations       []string           `yaml:"organizations"` // whose people alone are served
 	Recipe              string             `yaml:"recipe"`        // the recipe that made the entry
 	Metadata            MetadataSource     `yaml:"metadata"`
+	DiscoveryResponse   []string           `yaml:"discovery_response"` // beside those of the metadata
 	IDP                 SPIdentityConfig   `yaml:"idp"`
 	NameID              NameIDConfig       `yaml:"name_id"`
 	SubjectID           string             `yaml:"subject_id"` // requested, none, subject-id, pairwise-id

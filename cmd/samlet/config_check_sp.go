@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/samlet-id/samlet/identity"
 )
@@ -17,6 +18,12 @@ func (d *decoder) checkServiceProviders(c *Config, names []string) {
 		at := fmt.Sprintf("service_providers[%d]", i)
 		d.checkID(at, sp.ID, seen)
 		d.checkSource(at+".metadata", sp.Metadata)
+		for j, location := range sp.DiscoveryResponse {
+			u, err := url.Parse(location)
+			if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" || strings.Contains(location, "#") {
+				d.faultAt(fmt.Sprintf("%s.discovery_response[%d]", at, j), "want an http or https URL without a fragment, got %q", location)
+			}
+		}
 		d.checkNameID(at+".name_id", sp.NameID, names)
 		d.oneOf(at+".subject_id", sp.SubjectID, "", "requested", "none", "subject-id", "pairwise-id")
 		if (sp.SubjectID == "subject-id" || sp.SubjectID == "pairwise-id") && c.IDP.Scope == "" {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
 	"github.com/samlet-id/samlet/identity"
 	"github.com/samlet-id/samlet/idp"
+	"github.com/samlet-id/samlet/login"
 )
 
 // directory finds relying parties by entityID and by slug. It never changes
@@ -56,6 +58,21 @@ func (d *directory) party(_ context.Context, id identity.EntityID) (idp.Party, e
 		Kind: identity.KindNotFound, Code: "sp.unknown", Who: identity.WhoOperator,
 		Msg:  "This sign-in service does not know the application that sent you here.",
 		Seen: string(id), Expected: d.nearest(id),
+	}
+}
+
+// asker finds by entityID who may ask where somebody signs in. Own is the entityID by
+// which everybody knows us who has no other for us.
+func (d *directory) asker(own identity.EntityID) func(context.Context, identity.EntityID) (login.Asker, error) {
+	return func(ctx context.Context, id identity.EntityID) (login.Asker, error) {
+		p, err := d.party(ctx, id)
+		if err != nil {
+			return login.Asker{}, err
+		}
+		return login.Asker{
+			RelyingParty: p.ID, Issuer: cmp.Or(p.Issuer, own),
+			Locations: slices.Concat(p.Metadata.SP.DiscoveryLocations(), p.DiscoveryResponses),
+		}, nil
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,44 @@ func TestPeersServeEnhancedClients(t *testing.T) {
 		s.check(t, in, "")
 		if l := peer.ECP(t, sp, s.base+"/saml/ecp", "alice", "not "+alicePassword); l.Error == "" {
 			t.Errorf("with a wrong password: got %+v", l)
+		}
+	})
+}
+
+// Applications ask where somebody signs in, and go on with what they are told.
+func TestPeersDiscover(t *testing.T) {
+	s := serveSamlet(t, nil)
+	s.createAlice(t)
+	eachKind(t, func(k peer.SPKind) bool { return k.Discovery }, func(t *testing.T, kind peer.SPKind) {
+		sp := s.addSP(t, kind, peer.SPOptions{Discovery: s.base + "/saml/discovery"})
+		published := strings.Contains(string(sp.Metadata), "DiscoveryResponse")
+		if !published { // Nobody is told anything at an address that nobody registered.
+			p := peer.NewBrowser(t).Walk(sp.LoginURL, aliceSignsIn())
+			if !strings.Contains(p.Text(), "sp.discovery_return") {
+				t.Fatalf("got %d at %s, want a page with sp.discovery_return:\n%s", p.Status, p.URL, p.Text())
+			}
+			s.setSP(t, sp, `discovery_response: ["`+sp.URL+`/mellon/login"]`)
+		}
+		var told []string
+		await(t, "samlet takes the address over", func() (bool, string) {
+			told = nil
+			b := peer.NewBrowser(t)
+			b.Tamper = func(u *url.URL, _ url.Values) {
+				for _, name := range []string{"entityID", "IdP"} {
+					if strings.HasPrefix(u.String(), sp.URL) && u.Query().Has(name) {
+						told = append(told, u.Query().Get(name))
+					}
+				}
+			}
+			p := b.Walk(sp.LoginURL, aliceSignsIn())
+			if strings.Contains(p.Text(), "sp.discovery_return") {
+				return false, p.Text()
+			}
+			s.check(t, peer.ReadLogin(t, p), "")
+			return true, ""
+		})
+		if want := []string{s.base + "/saml/metadata"}; !slices.Equal(told, want) {
+			t.Errorf("%s was told of %q, want %q", sp.Name, told, want)
 		}
 	})
 }

@@ -188,7 +188,7 @@ func relyingParty(c ServiceProviderConfig, entityID identity.EntityID) identity.
 		Encrypt:         encryptRule(c.Encrypt),
 		ExactAsMinimum:  c.AuthnContext.ExactAsMinimum,
 		SessionLifetime: time.Duration(c.Session.Lifetime),
-		IDPInitiated:    c.Session.IDPInitiated, ECP: c.ECP,
+		IDPInitiated:    c.Session.IDPInitiated, ECP: c.ECP, DiscoveryResponses: c.DiscoveryResponse,
 		NoLogout: c.Session.SingleLogout != nil && !*c.Session.SingleLogout,
 	}
 }

@@ -208,7 +208,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 func (h *house) buildLogin(sh *shared, site *web.Web, upstream *broker.Broker, parties *directory) (*login.Authenticator, error) {
 	snap, cfg := h.snapshot, h.snapshot.Config
 	c := login.Config{
-		Store: sh.store, Web: site, RelyingParty: parties.relyingParty, Organization: snap.tenants(), Catalogue: snap.Catalogue, Scope: strings.ToLower(cfg.IDP.Scope), ClientIP: clientIP(cfg.Server.TrustedProxies),
+		Store: sh.store, Web: site, RelyingParty: parties.relyingParty, Asker: parties.asker(identity.EntityID(cfg.IDP.EntityID)), Organization: snap.tenants(), Catalogue: snap.Catalogue, Scope: strings.ToLower(cfg.IDP.Scope), ClientIP: clientIP(cfg.Server.TrustedProxies),
 		Sessions: login.Lifetimes{Idle: time.Duration(cfg.Authentication.Session.Idle), Absolute: time.Duration(cfg.Authentication.Session.Absolute)},
 		Remember: time.Duration(cfg.Authentication.RememberConnection),
 		// Each knows the other: by the time that anybody signs out, both are there.

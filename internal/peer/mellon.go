@@ -44,7 +44,7 @@ func Mellon(t testing.TB, o SPOptions) *SP {
 		}
 		put(t, dir, "sp.xml", mellonMetadata(t, o, k, sp))
 		conf := render(t, mellonConf, map[string]string{
-			"Modules": modules, "Dir": dir, "Addr": addr, "Class": o.AuthnContext,
+			"Modules": modules, "Dir": dir, "Addr": addr, "Class": o.AuthnContext, "Discovery": o.Discovery,
 		})
 		return command{
 			name: name,
@@ -129,6 +129,9 @@ ScriptAlias /loggedout "{{.Dir}}/show"
   MellonCookieSameSite None
   MellonSessionDump On
   MellonDefaultLoginPath /secret
+{{- with .Discovery}}
+  MellonDiscoveryURL "{{.}}"
+{{- end}}
 {{- with .Class}}
   MellonAuthnContextClassRef "{{.}}"
 {{- end}}

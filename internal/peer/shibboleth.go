@@ -208,13 +208,18 @@ var shibbolethConfig = template.Must(template.New("shibboleth2.xml").Parse(
     signingAlg="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256" digestAlg="http://www.w3.org/2001/04/xmlenc#sha256" requireTransportAuth="false" requireConfidentiality="false">
 <Sessions lifetime="28800" timeout="3600" relayState="ss:mem" checkAddress="false" handlerURL="/Shibboleth.sso" handlerSSL="false"
     cookieProps="; path=/; HttpOnly" redirectLimit="exact">
-<SessionInitiator type="SAML2" Location="/Login" isDefault="true" id="login" entityID="{{.IdP}}" acsByIndex="false" outgoingBindings="{{.Request.URI}}"
+<SessionInitiator type="Chaining" Location="/Login" isDefault="true" id="login"{{if not .O.Discovery}} entityID="{{.IdP}}"{{end}}>
+<SessionInitiator type="SAML2" acsByIndex="false" outgoingBindings="{{.Request.URI}}"
     template="/etc/shibboleth/bindingTemplate.html" postTemplate="/etc/shibboleth/postTemplate.html"
     {{- if .O.NameIDFormat}} NameIDFormat="{{.O.NameIDFormat}}"{{end}}
     {{- if .O.ForceAuthn}} forceAuthn="true"{{end}}
     {{- if .O.IsPassive}} isPassive="true"{{end}}
     {{- if .O.AuthnContext}} authnContextClassRef="{{.O.AuthnContext}}" authnContextComparison="exact"{{end}}
     {{- if .O.ECP}} ECP="true"{{end}}/>
+{{- with .O.Discovery}}
+<SessionInitiator type="SAMLDS" URL="{{.}}"/>
+{{- end}}
+</SessionInitiator>
 <md:AssertionConsumerService Location="/SAML2/{{.ACS.Short}}" index="1" Binding="{{.ACS.URI}}"/>
 {{- if .O.ECP}}
 <md:AssertionConsumerService Location="/SAML2/ECP" index="2" Binding="urn:oasis:names:tc:SAML:2.0:bindings:PAOS"/>

@@ -49,6 +49,7 @@ type SPOptions struct {
 	Artifact           bool   // takes its Response by HTTP-Artifact and by nothing else
 	Unsolicited        bool   // takes a Response that it did not ask for
 	ECP                bool   // serves clients that are no browsers, too
+	Discovery          string // URL of the discovery service that it asks where people sign in; none, if empty
 
 	// Logout lists the SingleLogoutService endpoints that its metadata names.
 	// With one in it, the SP signs what it sends there. LogoutBy is how it asks
@@ -164,6 +165,7 @@ type SPKind struct {
 	WantResponseSigned                                 bool // can refuse a Response that is not itself signed
 	Artifact                                           bool // resolves artifacts
 	ECP                                                bool // serves clients that are no browsers (SAML ECP 2.0)
+	Discovery                                          bool // asks a discovery service (Identity Provider Discovery Service Protocol)
 	ECDSA                                              bool // verifies ECDSA with SHA-256 as XML Signature writes it
 	OnlyCBC                                            bool // its metadata names no way of encrypting that authenticates
 
@@ -180,7 +182,7 @@ func SPs() []SPKind {
 	return []SPKind{
 		{
 			Name: "mod_auth_mellon", Version: "0.18.1 (lasso 2.8.1)", Start: Mellon, IsPassive: true, NameIDFormat: true, RequestByPOST: true, SignRequests: true,
-			EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true, ECP: true,
+			EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true, ECP: true, Discovery: true,
 			LogoutAsks: []Binding{Redirect}, LogoutAnswers: []Binding{Redirect}, LogoutTakes: []Binding{Redirect, SOAP},
 		},
 		{
@@ -215,7 +217,7 @@ func SPs() []SPKind {
 		},
 		{
 			Name: "Shibboleth", Version: "3.4.1", Start: Shibboleth, ForceAuthn: true, IsPassive: true, NameIDFormat: true, RequestByPOST: true,
-			SignRequests: true, EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true, ECP: true, ECDSA: true,
+			SignRequests: true, EncryptAssertions: true, AuthnContext: true, Unsolicited: true, Artifact: true, ECP: true, Discovery: true, ECDSA: true,
 			AsyncLogout: true, LogoutAsks: all, LogoutAnswers: front, LogoutTakes: all,
 		},
 		{
@@ -247,6 +249,7 @@ func (k SPKind) CanDo(o SPOptions) string {
 		{"unsolicited Responses", o.Unsolicited, k.Unsolicited},
 		{"HTTP-Artifact", o.Artifact, k.Artifact},
 		{"ECP", o.ECP, k.ECP},
+		{"discovery", o.Discovery != "", k.Discovery},
 		{"refusing unsigned Responses", o.WantResponseSigned, k.WantResponseSigned},
 		{"asynchronous logout", o.AsyncLogout, k.AsyncLogout},
 		{"asking for logout by " + string(o.LogoutBy), o.LogoutBy != "", slices.Contains(k.LogoutAsks, o.LogoutBy)},
