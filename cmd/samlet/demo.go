@@ -23,7 +23,7 @@ import (
 func demoCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
-		Short: "Run samlet with a partner's identity provider, two applications and people to try, in a temporary folder",
+		Short: "Run samlet with a partner's identity provider, another's OpenID Provider, two applications and people to try, in a temporary folder",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := os.MkdirTemp("", "samlet-demo-")
 			if err != nil {
@@ -84,9 +84,8 @@ type demo struct {
 }
 
 // demoHosts are the hosts of samlet, the partner, the applications and the OpenID
-// Provider. Each is
-// on a host of its own, because cookies are not kept apart by ports. Outside of
-// Linux only one loopback address answers, and names stand in.
+// Provider. Each is on a host of its own, because cookies are not kept apart by
+// ports. Outside of Linux only one loopback address answers, and names stand in.
 func demoHosts() [5][2]string {
 	if runtime.GOOS == "linux" {
 		return [5][2]string{{"127.0.0.1", "127.0.0.1"}, {"127.0.0.2", "127.0.0.2"}, {"127.0.0.3", "127.0.0.3"}, {"127.0.0.4", "127.0.0.4"}, {"127.0.0.6", "127.0.0.6"}}
