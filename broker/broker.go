@@ -324,6 +324,9 @@ func (b *Broker) accept(ctx context.Context, id identity.ConnectionID, said iden
 	}
 	said.Context = believe(said.Context, u.Trust)
 	mapped, err := u.mapping.Apply(id, said)
+	if e, ok := errors.AsType[*identity.Error](err); ok && e.Code == codeMissingAttribute {
+		e.Help = helpFor(u.ErrorURL, e.Expected, b.now())
+	}
 	if err != nil {
 		return identity.Assertion{}, fmt.Errorf("mapping what connection %q said: %w", id, err)
 	}

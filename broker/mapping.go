@@ -289,7 +289,7 @@ func (r rule) pass(v string) (kept, droppedBy string) {
 // missing says what the upstream would have to send. It names names, and no values.
 func (r rule) missing(said identity.Attributes) *identity.Error {
 	return &identity.Error{
-		Kind: identity.KindInvalid, Code: "up.missing_attribute", Who: identity.WhoPartner,
+		Kind: identity.KindInvalid, Code: codeMissingAttribute, Who: identity.WhoPartner,
 		Msg:  "Your organization's sign-in service did not say everything about you that is needed here.",
 		Seen: namesOf(said), Expected: fmt.Sprintf("a value for %s, from %s", r.To, strings.Join(r.names(), " or ")),
 	}

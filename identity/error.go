@@ -78,8 +78,11 @@ type Error struct {
 	Expected string
 	Who      Who
 	Back     string
-	Report   string // a path of ours at which whoever has to repair it reads the same
-	Err      error
+	// Help is the https URL of a page by whoever has to repair it, for the person who is
+	// stuck. ERRORURL_TID in it becomes the request's ID where it is shown.
+	Help   string
+	Report string // a path of ours at which whoever has to repair it reads the same
+	Err    error
 }
 
 // Error implements error: code, message, what was seen and expected, and the

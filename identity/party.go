@@ -182,6 +182,10 @@ type Connection struct {
 	Name         string   // what a person reads on the button
 	Issuer       EntityID // whose principals it brings; empty for local
 	EmailDomains []string
+	// ErrorURL is the https URL at which the upstream helps people who were stopped
+	// here, with placeholders of the SAML V2.0 Metadata Deployment Profile for errorURL
+	// to be filled in; empty if it names none.
+	ErrorURL string
 	// LeadRemembered sends whoever's browser remembers the connection there without
 	// asking; else it is offered before all others.
 	LeadRemembered bool

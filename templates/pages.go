@@ -125,6 +125,7 @@ type Error struct {
 	Seen     Marked // what came in
 	Expected Marked // what should have
 	Open     bool   // shows the details unfolded, for whoever is to repair it
+	Help     string // https URL of help by whoever is to repair it; empty leaves it out
 	Report   string // absolute URL of Report, to be sent to whoever is to repair it; empty leaves it out
 }
 

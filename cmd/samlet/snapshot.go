@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -250,6 +251,15 @@ func switchOf(b *bool) identity.Switch {
 	return identity.Off
 }
 
+// errorURL is where an upstream helps people, with the entityID by which it knows us.
+// Over plain http nobody knows whose page it is.
+func errorURL(told, own string) string {
+	if !strings.HasPrefix(told, "https://") {
+		return ""
+	}
+	return strings.ReplaceAll(told, "ERRORURL_RP", url.QueryEscape(own))
+}
+
 func (s *snapshot) loadConnections(src *sources) {
 	peers := s.loadUpstreams(src)
 	seen := map[identity.EntityID]string{}
@@ -283,6 +293,7 @@ func (s *snapshot) loadConnections(src *sources) {
 				continue
 			}
 			seen[conn.Metadata.EntityID] = c.ID
+			conn.ErrorURL = errorURL(conn.Metadata.IDP.ErrorURL, s.Config.Server.BaseURL+pathSPMetadata+c.ID+"/metadata")
 			if c.Artifact && !resolves(conn.Metadata.IDP) {
 				conn.config.Artifact = false
 				src.warnings = append(src.warnings, fmt.Sprintf("connections[%d].artifact: the metadata of %s has no ArtifactResolutionService by SOAP; it is asked to answer by HTTP-POST", i, c.ID))

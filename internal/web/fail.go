@@ -115,6 +115,7 @@ func (w *Web) show(rw http.ResponseWriter, r *http.Request, status int, e *ident
 	if report, ok := LocalPath(e.Report); ok {
 		page.Report = w.cfg.BaseURL + report
 	}
+	page.Help = strings.ReplaceAll(e.Help, "ERRORURL_TID", RequestID(r.Context()))
 	switch back, ok := LocalPath(e.Back); {
 	case ok:
 		page.Action = templates.Link{Label: "Try another way", URL: back}

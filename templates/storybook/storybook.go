@@ -71,7 +71,7 @@ func usual() []Sample {
 			Title: "We could not continue", Message: "Your organization’s sign-in answered for another application.",
 			Advice: "The people who run your organization’s sign-in can put this right. Send them the code and the request ID.",
 			Action: templates.Link{Label: "Get help", URL: "mailto:help@example.test"}, Code: "up.audience", Status: 400,
-			Seen: seen, Expected: expected, Open: true, Report: "https://login.example.test/problem/lndp2qk7r4tsvwxy",
+			Seen: seen, Expected: expected, Open: true, Help: "https://idp.acme.test/help?code=IDENTIFICATION_FAILURE", Report: "https://login.example.test/problem/lndp2qk7r4tsvwxy",
 		}},
 		{Name: "report", Page: templates.Report{
 			Connection: "Acme", Issuer: "https://idp.acme.test/metadata", At: time.Date(2026, 11, 23, 18, 30, 0, 0, time.UTC), Code: "up.audience", Request: "lndp2qk7r4tsvwxy",
@@ -219,7 +219,7 @@ func Filled(s string) []Sample {
 		}},
 		{Name: "autopost", Page: templates.AutoPost{URL: "https://app.acme.test/?q=" + s, To: s, Form: url.Values{"SAMLResponse": {s, s}, "RelayState": {s}, s: {s}}}},
 		{Name: "forward", Page: templates.Forward{URL: "https://app.acme.test/?q=" + s, To: s}},
-		{Name: "error", Page: templates.Error{Title: s, Message: s, Advice: s, Action: link, Code: s, Status: 500, Seen: templates.Marked{Head: s, Differs: s, Tail: s}, Expected: templates.Plain(s), Report: s}},
+		{Name: "error", Page: templates.Error{Title: s, Message: s, Advice: s, Action: link, Code: s, Status: 500, Seen: templates.Marked{Head: s, Differs: s, Tail: s}, Expected: templates.Plain(s), Help: "javascript:alert(1)//" + s, Report: s}},
 		{Name: "organization", Page: templates.Organization{Name: s, Applications: []templates.OrganizationLink{{Name: s, URL: "javascript:alert(1)//" + s}}}},
 		{Name: "discover", Page: templates.Discover{
 			Action: "/saml/discovery?" + s, Fields: []templates.Field{{Name: s, Value: s}}, RelyingParty: s, Search: &templates.Search{Query: s, Found: 9},
