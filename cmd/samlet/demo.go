@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 func demoCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "demo",
-		Short: "Run samlet with a partner's identity provider, another's OpenID Provider, two applications and people to try, in a temporary folder",
+		Short: "Run samlet with a partner's identity provider, another's OpenID Provider, a third's directory, two applications and people to try, in a temporary folder",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir, err := os.MkdirTemp("", "samlet-demo-")
 			if err != nil {
@@ -59,16 +60,20 @@ var (
 	demoOpen = demoUser{"olga", identity.Attributes{
 		identity.Mail: {"olga@openid.test"}, identity.GivenName: {"Olga"}, identity.FamilyName: {"Orlov"}, identity.Groups: {"partners"},
 	}}
+	demoStaff = demoUser{"dora", identity.Attributes{
+		identity.Mail: {"dora@directory.test"}, identity.GivenName: {"Dora"}, identity.FamilyName: {"Dahl"}, identity.Groups: {"engineers"},
+	}}
 )
 
 // demo is the world of `samlet demo`, which end-to-end tests start too: samlet,
-// a partner's identity provider (a samlet of its own) and another's OpenID
-// Provider, which samlet brokers, and two applications.
+// a partner's identity provider (a samlet of its own), another's OpenID Provider
+// and a third's directory, which samlet brokers, and two applications.
 type demo struct {
-	Samlet  string // base URLs
-	Partner string
-	OpenID  string
-	Apps    [2]string
+	Samlet    string // base URLs
+	Partner   string
+	OpenID    string
+	Directory string // ldap URL
+	Apps      [2]string
 
 	dir     string // of samlet; the partner's is beside it
 	samlet  *server
@@ -76,6 +81,7 @@ type demo struct {
 	running sync.WaitGroup
 	servers []*server
 	apps    []*http.Server
+	ends    []func() error // of what else is running
 
 	connectors [2]*sp.Connector // of the applications
 
@@ -83,14 +89,14 @@ type demo struct {
 	err error // the first failure of a part that was running
 }
 
-// demoHosts are the hosts of samlet, the partner, the applications and the OpenID
-// Provider. Each is on a host of its own, because cookies are not kept apart by
+// demoHosts are the hosts of samlet, the partner, the applications, the OpenID
+// Provider and the directory. Each is on a host of its own, because cookies are not kept apart by
 // ports. Outside of Linux only one loopback address answers, and names stand in.
-func demoHosts() [5][2]string {
+func demoHosts() [6][2]string {
 	if runtime.GOOS == "linux" {
-		return [5][2]string{{"127.0.0.1", "127.0.0.1"}, {"127.0.0.2", "127.0.0.2"}, {"127.0.0.3", "127.0.0.3"}, {"127.0.0.4", "127.0.0.4"}, {"127.0.0.6", "127.0.0.6"}}
+		return [6][2]string{{"127.0.0.1", "127.0.0.1"}, {"127.0.0.2", "127.0.0.2"}, {"127.0.0.3", "127.0.0.3"}, {"127.0.0.4", "127.0.0.4"}, {"127.0.0.6", "127.0.0.6"}, {"127.0.0.7", "127.0.0.7"}}
 	}
-	return [5][2]string{{"localhost", "127.0.0.1"}, {"partner.localhost", "127.0.0.1"}, {"app1.localhost", "127.0.0.1"}, {"app2.localhost", "127.0.0.1"}, {"openid.localhost", "127.0.0.1"}}
+	return [6][2]string{{"localhost", "127.0.0.1"}, {"partner.localhost", "127.0.0.1"}, {"app1.localhost", "127.0.0.1"}, {"app2.localhost", "127.0.0.1"}, {"openid.localhost", "127.0.0.1"}, {"127.0.0.1", "127.0.0.1"}}
 }
 
 // startDemo builds the world in dir and starts it. On an error everything that
@@ -103,8 +109,8 @@ func startDemo(ctx context.Context, dir string, log io.Writer) (_ *demo, err err
 			err = errors.Join(err, d.Close())
 		}
 	}()
-	var listeners [5]net.Listener
-	var urls [5]string
+	var listeners [6]net.Listener
+	var urls [6]string
 	for i, host := range demoHosts() {
 		if listeners[i], err = listenNear(host[1], 8080+i); err != nil {
 			return nil, err
@@ -116,6 +122,7 @@ func startDemo(ctx context.Context, dir string, log io.Writer) (_ *demo, err err
 		urls[i] = "http://" + net.JoinHostPort(host[0], port)
 	}
 	d.Samlet, d.Partner, d.Apps, d.OpenID = urls[0], urls[1], [2]string{urls[2], urls[3]}, urls[4]
+	d.Directory = strings.Replace(urls[5], "http://", "ldap://", 1)
 
 	partner, err := d.startServer(ctx, filepath.Join(dir, "partner"), d.Partner, listeners[1], log, demoPartner)
 	if err != nil {
@@ -128,6 +135,9 @@ func startDemo(ctx context.Context, dir string, log io.Writer) (_ *demo, err err
 		return nil, err
 	}
 	if err := d.startOpenID(ctx, listeners[4]); err != nil {
+		return nil, err
+	}
+	if err := d.startDirectory(ctx, listeners[5]); err != nil {
 		return nil, err
 	}
 	for i, name := range []string{"Application 1", "Application 2"} {
@@ -274,6 +284,9 @@ func (d *demo) Close() error {
 	for _, a := range d.apps {
 		errs = append(errs, a.Close())
 	}
+	for _, end := range d.ends {
+		errs = append(errs, end())
+	}
 	d.running.Wait()
 	for _, s := range d.servers {
 		errs = append(errs, s.Close(context.Background()))
@@ -294,16 +307,18 @@ samlet demo: everything below runs in this process and is gone when it ends.
   Partner's IdP           %s
   Partner's OpenID        %s
    Provider
+  Partner's directory     %s
 
 Sign in at application 1 as one of these, then open application 2: no prompt.
 Sign out at one of them, and the other and samlet have signed you out, too.
 
-  %-18s password %q   (kept by samlet)
-  %-18s password %q   (samlet sends them to the partner, where the name is %q)
-  %-18s password %q   (samlet sends them to the OpenID Provider)
+  %-20s password %q   (kept by samlet)
+  %-20s password %q   (samlet sends them to the partner, where the name is %q)
+  %-20s password %q   (samlet sends them to the OpenID Provider)
+  %-20s password %q   (samlet asks the directory)
 
 Stop with Ctrl-C.
-`, d.Apps[0], d.Apps[1], d.Samlet, d.Samlet, d.Samlet, d.samlet.path, d.Partner, d.OpenID,
+`, d.Apps[0], d.Apps[1], d.Samlet, d.Samlet, d.Samlet, d.samlet.path, d.Partner, d.OpenID, d.Directory,
 		demoLocal.name, demoPassword, demoPartner.set.First(identity.Mail), demoPassword, demoPartner.name,
-		demoOpen.set.First(identity.Mail), demoPassword)
+		demoOpen.set.First(identity.Mail), demoPassword, demoStaff.set.First(identity.Mail), demoPassword)
 }

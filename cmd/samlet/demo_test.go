@@ -100,6 +100,19 @@ func TestOneLoginThroughTheWholeHouse(t *testing.T) {
 			t.Errorf("after signing out the OpenID Provider did not ask again: %s\n%s", page.URL, page.Text())
 		}
 	})
+	t.Run("directory, and out again", func(t *testing.T) {
+		b := peer.NewBrowser(t)
+		page := b.Walk(world.Apps[0]+"/app/signin", peer.Fill{"identifier": "dora@directory.test", "password": "wrong"})
+		wantWords(t, page, "do not belong together")
+		page = b.Continue(peer.Fill{"password": demoPassword})
+		wantWords(t, page, "dora@directory.test", "Dahl", "engineers")
+		b.Get(world.Samlet + "/logout")
+		wantWords(t, b.Submit(b.Page().Forms()[0], nil), "signed out")
+		page = b.Walk(world.Apps[1]+"/app/signin", peer.Fill{"identifier": "dora@directory.test"})
+		if page.Form("password") == nil {
+			t.Errorf("after signing out nobody is asked again: %s\n%s", page.URL, page.Text())
+		}
+	})
 	t.Run("wrong password", func(t *testing.T) {
 		b := peer.NewBrowser(t)
 		page := b.Walk(world.Apps[0]+"/app/signin", peer.Fill{"identifier": "alice", "password": "wrong horse battery"})

@@ -81,7 +81,8 @@ var owners = map[string][]string{
 	"go.yaml.in/yaml/v3":                  {"cmd/samlet"},
 	"html/template":                       {"templates"},
 	"golang.org/x/crypto/argon2":          {"login/password"},
-	"github.com/go-ldap/ldap/v3":          {"broker/ldap"},
+	"github.com/go-asn1-ber/asn1-ber":     {"cmd/samlet"}, // the demo's directory
+	"github.com/go-ldap/ldap/v3":          {"broker/ldap", "cmd/samlet"},
 	"github.com/expr-lang/expr":           {"internal/expression"},
 }
 
