@@ -176,7 +176,7 @@ func (d *demoDirectory) search(op *ber.Packet) []*ber.Packet {
 // matches evaluates and, or, not, equality and presence. What else there is matches
 // nothing.
 func (e demoEntry) matches(filter *ber.Packet) bool {
-	switch filter.Tag {
+	switch uint64(filter.Tag) {
 	case ldap.FilterAnd:
 		return !slices.ContainsFunc(filter.Children, func(f *ber.Packet) bool { return !e.matches(f) })
 	case ldap.FilterOr:
