@@ -37,7 +37,10 @@ func (a *Authenticator) Start(w http.ResponseWriter, r *http.Request, req identi
 
 // begin opens a transaction, unless it is refused already.
 func (a *Authenticator) begin(w http.ResponseWriter, r *http.Request, req identity.AuthnRequest) (identity.Outcome, error) {
-	t := transaction{Request: req, Began: a.now(), Connection: a.first(req, a.remembered(r, req)).Connection}
+	t := transaction{Request: req, Began: a.now()}
+	if err := a.headed(r, &t); err != nil {
+		return identity.Outcome{}, err
+	}
 	if d := a.decide(&t, nil, t.Began); d.step == stepRefuse && r.Method == http.MethodGet {
 		return identity.Outcome{}, d.why
 	}
@@ -74,7 +77,11 @@ func (a *Authenticator) answer(r *http.Request, rp identity.RelyingParty, req id
 			if l, err = a.sessionIn(ctx, tx, token, now); err != nil || l == nil {
 				return err
 			}
-			d, prepared, err := a.next(ctx, tx, &transaction{Request: req}, rp, l, now)
+			t := transaction{Request: req}
+			if req.IsPassive {
+				t.Connection = a.leads(r, req, l)
+			}
+			d, prepared, err := a.next(ctx, tx, &t, rp, l, now)
 			o = prepared
 			switch {
 			case err != nil:

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
@@ -54,6 +55,34 @@ func (a *Authenticator) first(req identity.AuthnRequest, remembered identity.Con
 		return Way{Connection: remembered, Rule: RuleRemembered}
 	}
 	return Way{Rule: RuleAsk, First: remembered}
+}
+
+// headed sends t where its request leads in the browser of r.
+func (a *Authenticator) headed(r *http.Request, t *transaction) error {
+	var l *live
+	if t.Request.IsPassive {
+		var err error
+		if l, err = a.session(r); err != nil {
+			return err
+		}
+	}
+	t.Connection = a.leads(r, t.Request, l)
+	return nil
+}
+
+// leads is where a request leads in the browser of r, in which l is signed in, or nobody.
+// A passive request shows nobody anything, so that the likeliest is asked where nothing is
+// certain: whoever vouched for the session, which does not answer, or else whoever did
+// for this browser last.
+func (a *Authenticator) leads(r *http.Request, req identity.AuthnRequest, l *live) identity.ConnectionID {
+	way := a.first(req, a.remembered(r, req))
+	switch {
+	case way.Connection != "" || !req.IsPassive:
+		return way.Connection
+	case l != nil && l.session.Connection != identity.LocalConnection && a.offers(req, l.session.Connection):
+		return l.session.Connection
+	}
+	return way.First
 }
 
 // proposed is the connection that a hint names, by its id, its upstream's entityID, or the

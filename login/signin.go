@@ -40,7 +40,9 @@ func (a *Authenticator) showLogin(w http.ResponseWriter, r *http.Request) error 
 			return err
 		}
 		if t.Connection == "" { // the cross-site POST brought no cookie
-			t.Connection = a.first(t.Request, a.remembered(r, t.Request)).Connection
+			if err := a.headed(r, &t.transaction); err != nil {
+				return err
+			}
 		}
 		if err := a.store(r.Context(), t); err != nil {
 			return a.moved(w, r, t, err)
