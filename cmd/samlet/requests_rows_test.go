@@ -476,7 +476,7 @@ func contextRows() []row {
 			is("better than the class that it was", upstream, classRefs(better, acPPT)),
 			is("better than several", upstream, classRefs(better, acPassword, acPPT)),
 			is("another", "page sp.request", classRefs(` Comparison="same"`, acPPT)),
-			is("minimum, a stronger class, and IsPassive", "Responder/NoPassive (sp.passive)", classRefs(minimum, acClasses+"X509"), passive),
+			is("minimum, a stronger class, and IsPassive", upstream, classRefs(minimum, acClasses+"X509"), passive),
 		),
 		rowsOf("RequestedAuthnContext/AuthnContextClassRef",
 			is("REFEDS SFA, which a password of 12 characters meets", "answered: AuthnContextClassRef "+refedsSFA, classRefs("", refedsSFA)),
