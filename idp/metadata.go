@@ -13,14 +13,15 @@ import (
 
 // MetadataSettings is what our metadata says beyond what follows from Config.
 type MetadataSettings struct {
-	DisplayName   string   // for people, in English
-	Logo          string   // https or data URI
-	ErrorURL      string   // https
-	Scopes        []string // shibmd:Scope
-	Contacts      []metadata.Contact
-	Unsigned      bool          // leaves the signature out
-	ValidFor      time.Duration // 0 means metadata.DefaultValidFor
-	CacheDuration time.Duration // 0 means metadata.DefaultCacheDuration
+	DisplayName         string   // for people, in English
+	Logo                string   // https or data URI
+	ErrorURL            string   // https
+	PrivacyStatementURL string   // https
+	Scopes              []string // shibmd:Scope
+	Contacts            []metadata.Contact
+	Unsigned            bool          // leaves the signature out
+	ValidFor            time.Duration // 0 means metadata.DefaultValidFor
+	CacheDuration       time.Duration // 0 means metadata.DefaultCacheDuration
 }
 
 // publish writes our metadata for the first time and keeps it fresh. It says
@@ -58,7 +59,7 @@ func (p *Provider) publish(as presence) (*metadata.Publication, error) {
 		Signing:                 keys,
 		Encryption:              p.cfg.Keys.Published(certs.Encryption),
 		WantAuthnRequestsSigned: p.cfg.RequireSignedRequests,
-		DisplayName:             m.DisplayName, Logo: m.Logo, ErrorURL: m.ErrorURL, Scopes: m.Scopes, Contacts: m.Contacts,
+		DisplayName:             m.DisplayName, Logo: m.Logo, ErrorURL: m.ErrorURL, PrivacyStatementURL: m.PrivacyStatementURL, Scopes: m.Scopes, Contacts: m.Contacts,
 		ValidFor: m.ValidFor, CacheDuration: m.CacheDuration, Now: p.cfg.Now,
 	}
 	if p.cfg.Direct != nil {

@@ -34,6 +34,7 @@ type IDPConfig struct {
 	WantAuthnRequestsSigned bool
 	DisplayName             string   // for people, in English
 	Logo                    string   // https or data URI of an image, for people
+	PrivacyStatementURL     string   // https
 	ErrorURL                string   // https
 	Scopes                  []string // shibmd:Scope; what follows the '@' of scoped attributes
 	Contacts                []Contact
@@ -55,6 +56,11 @@ type SPConfig struct {
 	WantAssertionsSigned bool
 	Requested            []RequestedAttribute
 	DisplayName          string // for people, in English
+	PrivacyStatementURL  string // https
+	// SubjectIDRequirement is the subject identifier that we need: "subject-id", "pairwise-id",
+	// "any" or "none"; empty says nothing (SAML V2.0
+	// Subject Identifier Attributes Profile 4.1).
+	SubjectIDRequirement string
 	Contacts             []Contact
 	ValidFor             time.Duration // zero: DefaultValidFor
 	CacheDuration        time.Duration // zero: DefaultCacheDuration
@@ -78,6 +84,8 @@ type descriptor struct {
 	slo           []Endpoint
 	artifacts     []IndexedEndpoint
 	displayName   string
+	privacy       string // PrivacyStatementURL
+	subjectID     string // SubjectIDRequirement
 	contacts      []Contact
 	validFor      time.Duration
 	cacheDuration time.Duration
@@ -95,7 +103,7 @@ type descriptor struct {
 func WriteIDP(cfg IDPConfig) ([]byte, error) {
 	d := descriptor{
 		entityID: cfg.EntityID, signing: cfg.Signing, encryption: cfg.Encryption, formats: cfg.NameIDFormats, slo: cfg.SLO, artifacts: cfg.ArtifactResolution,
-		displayName: cfg.DisplayName, contacts: cfg.Contacts, validFor: cfg.ValidFor, cacheDuration: cfg.CacheDuration,
+		displayName: cfg.DisplayName, privacy: cfg.PrivacyStatementURL, contacts: cfg.Contacts, validFor: cfg.ValidFor, cacheDuration: cfg.CacheDuration,
 		now: cfg.Now, signWith: cfg.SignWith,
 	}
 	if err := d.complete(); err != nil {
@@ -124,9 +132,10 @@ func WriteIDP(cfg IDPConfig) ([]byte, error) {
 func WriteSP(cfg SPConfig) ([]byte, error) {
 	d := descriptor{
 		entityID: cfg.EntityID, signing: cfg.Signing, encryption: cfg.Encryption, formats: cfg.NameIDFormats, slo: cfg.SLO,
-		displayName: cfg.DisplayName, contacts: cfg.Contacts, validFor: cfg.ValidFor, cacheDuration: cfg.CacheDuration,
+		displayName: cfg.DisplayName, privacy: cfg.PrivacyStatementURL, contacts: cfg.Contacts, validFor: cfg.ValidFor, cacheDuration: cfg.CacheDuration,
 		now: cfg.Now, signWith: cfg.SignWith,
 	}
+	d.subjectID = cfg.SubjectIDRequirement
 	if err := d.complete(); err != nil {
 		return nil, err
 	}
@@ -148,6 +157,9 @@ func WriteSP(cfg SPConfig) ([]byte, error) {
 }
 
 func (d *descriptor) complete() error {
+	if !blankOr(d.privacy, "https") {
+		return errors.New("metadata: PrivacyStatementURL is an https URL")
+	}
 	if d.entityID == "" || d.now == nil {
 		return errors.New("metadata: EntityID and Now are needed")
 	}
@@ -183,6 +195,13 @@ func (d *descriptor) open(w *xmlsec.Writer) {
 	for _, alg := range xmlsec.SignatureAlgorithms() {
 		w.Element("alg:SigningMethod", "", "Algorithm", alg)
 	}
+	if d.subjectID != "" {
+		w.Open("mdattr:EntityAttributes")
+		w.Open("saml:Attribute", "Name", AttributeSubjectIDRequirement, "NameFormat", string(identity.NameFormatURI))
+		w.Element("saml:AttributeValue", d.subjectID)
+		w.Close()
+		w.Close()
+	}
 	w.Close()
 }
 
@@ -211,17 +230,21 @@ func (d *descriptor) close(w *xmlsec.Writer) ([]byte, error) {
 const logoWidth, logoHeight = "80", "60"
 
 func (d *descriptor) roleExtensions(w *xmlsec.Writer, logo string, scopes []string) {
-	if d.displayName == "" && logo == "" && len(scopes) == 0 {
+	ui := d.displayName != "" || logo != "" || d.privacy != ""
+	if !ui && len(scopes) == 0 {
 		return
 	}
 	w.Open("md:Extensions")
 	for _, s := range scopes {
 		w.Element("shibmd:Scope", s, "regexp", "false")
 	}
-	if d.displayName != "" || logo != "" {
+	if ui {
 		w.Open("mdui:UIInfo")
 		if d.displayName != "" {
 			w.Element("mdui:DisplayName", d.displayName, "xml:lang", "en")
+		}
+		if d.privacy != "" {
+			w.Element("mdui:PrivacyStatementURL", d.privacy, "xml:lang", "en")
 		}
 		if logo != "" {
 			w.Element("mdui:Logo", logo, "width", logoWidth, "height", logoHeight)

@@ -34,8 +34,9 @@ func idpConfig() metadata.IDPConfig {
 		SLO:     []metadata.Endpoint{{Binding: identity.BindingRedirect, Location: "https://login.example.test/saml/slo", ResponseLocation: "https://login.example.test/saml/slo/done"}},
 		Signing: []certs.Key{sign, key("next"), key("ecdsa")}, WantAuthnRequestsSigned: true,
 		DisplayName: hostile, Logo: "https://login.example.test/logo.png", ErrorURL: "https://login.example.test/help", Scopes: []string{"example.test"},
-		Contacts: []metadata.Contact{{Type: "support", Company: "Example", GivenName: "Help", SurName: "Desk", Emails: []string{"sso@example.test"}, Phones: []string{"+1"}}, {Emails: []string{"a@example.test"}}},
-		Now:      now, SignWith: &sign,
+		PrivacyStatementURL: "https://login.example.test/privacy",
+		Contacts:            []metadata.Contact{{Type: "support", Company: "Example", GivenName: "Help", SurName: "Desk", Emails: []string{"sso@example.test"}, Phones: []string{"+1"}}, {Emails: []string{"a@example.test"}}},
+		Now:                 now, SignWith: &sign,
 	}
 }
 
@@ -47,6 +48,7 @@ func spConfig() metadata.SPConfig {
 		SLO:      []metadata.Endpoint{{Binding: identity.BindingRedirect, Location: "https://login.example.test/saml/slo"}},
 		Signing:  []certs.Key{sign}, Encryption: []certs.Key{key("encryption")},
 		AuthnRequestsSigned: true, WantAssertionsSigned: true, DisplayName: hostile,
+		PrivacyStatementURL: "https://login.example.test/privacy?a=1&b=2", SubjectIDRequirement: "pairwise-id",
 		Requested: []metadata.RequestedAttribute{{Name: "urn:oid:0.9.2342.19200300.100.1.3", NameFormat: identity.NameFormatURI, FriendlyName: "mail", Required: true, Values: []string{hostile}}},
 		Contacts:  []metadata.Contact{{Emails: []string{"sso@example.test"}}},
 		Now:       now, SignWith: &sign,
@@ -58,8 +60,10 @@ func spConfig() metadata.SPConfig {
 func TestWriteIsValid(t *testing.T) {
 	t.Parallel()
 	bareIDP, bareSP := idpConfig(), spConfig()
+	bareIDP.PrivacyStatementURL, bareSP.PrivacyStatementURL, bareSP.SubjectIDRequirement = "", "", ""
 	bareIDP.SLO, bareIDP.DisplayName, bareIDP.Logo, bareIDP.Scopes, bareIDP.Contacts, bareIDP.ErrorURL = nil, "", "", nil, nil, ""
 	logoAlone := idpConfig()
+	logoAlone.PrivacyStatementURL = ""
 	logoAlone.DisplayName, logoAlone.Scopes, logoAlone.Logo = "", nil, "data:image/png;base64,iVBORw0KGgo="
 	bareSP.SLO, bareSP.Signing, bareSP.Encryption, bareSP.Requested, bareSP.DisplayName, bareSP.Contacts = nil, nil, nil, nil, "", nil
 	unsigned, ecdsa := idpConfig(), spConfig()
@@ -164,6 +168,9 @@ func TestWriteSPRoundTrip(t *testing.T) {
 	s, _ := e.SP.AttributeConsumingService(nil)
 	if diff := cmp.Diff(cfg.Requested, s.Requested); diff != "" {
 		t.Errorf("Requested (-want +got):\n%s", diff)
+	}
+	if !e.HasAttribute(metadata.AttributeSubjectIDRequirement, "pairwise-id") {
+		t.Errorf("the subject identifier that is needed was lost: %v", e.Attributes)
 	}
 	if !e.SP.AuthnRequestsSigned || !e.SP.WantAssertionsSigned {
 		t.Error("the flags were lost")

@@ -68,11 +68,12 @@ type Config struct {
 	// of a foreign scope refuses the answer.
 	SubjectAttribute identity.Name
 
-	ContactEmail string           // of whoever runs us, in our metadata; empty: none
-	DisplayName  string           // in our metadata
-	Skew         time.Duration    // zero means DefaultSkew
-	Now          func() time.Time // nil means time.Now
-	Rand         io.Reader        // source of message IDs; safe for concurrent use
+	ContactEmail        string           // of whoever runs us, in our metadata; empty: none
+	PrivacyStatementURL string           // https, of our metadata; may be empty
+	DisplayName         string           // in our metadata
+	Skew                time.Duration    // zero means DefaultSkew
+	Now                 func() time.Time // nil means time.Now
+	Rand                io.Reader        // source of message IDs; safe for concurrent use
 }
 
 // Connector is the service provider role towards one IdP. It is immutable and

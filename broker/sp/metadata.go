@@ -2,6 +2,7 @@ package sp
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/samlet-id/samlet/certs"
 	"github.com/samlet-id/samlet/identity"
@@ -36,7 +37,7 @@ func (c *Connector) Metadata() ([]byte, error) {
 		SLO:                 logout,
 		NameIDFormats:       c.nameIDFormats(),
 		AuthnRequestsSigned: c.signsRequests(), WantAssertionsSigned: c.cfg.RequireSignedAssertion,
-		DisplayName: c.cfg.DisplayName, Now: c.cfg.Now, SignWith: &signing,
+		DisplayName: c.cfg.DisplayName, PrivacyStatementURL: c.cfg.PrivacyStatementURL, SubjectIDRequirement: c.subjectIDRequirement(), Now: c.cfg.Now, SignWith: &signing,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("writing the metadata for %q: %w", c.issuer, err)
@@ -51,4 +52,15 @@ func (c *Connector) nameIDFormats() []identity.Format {
 		return []identity.Format{c.cfg.NameIDFormat}
 	}
 	return []identity.Format{identity.FormatPersistent, identity.FormatEmail, identity.FormatUnspecified}
+}
+
+// subjectIDRequirement is the subject identifier by which people are known, if one is
+// (SAML V2.0 Subject Identifier Attributes Profile 4.1); else nothing is stated, since
+// what NameIDPolicy asks for is enough.
+func (c *Connector) subjectIDRequirement() string {
+	id, ok := strings.CutPrefix(string(c.cfg.SubjectAttribute), "urn:oasis:names:tc:SAML:attribute:")
+	if !ok || id != "subject-id" && id != "pairwise-id" {
+		return ""
+	}
+	return id
 }

@@ -173,6 +173,7 @@ func TestMetadata(t *testing.T) {
 	k := testKeys(t)
 	cfg := config(t, idpID, k.idp.signer.Public())
 	cfg.SignRequests, cfg.RequireSignedAssertion, cfg.ContactEmail = identity.On, true, "sso@example.test"
+	cfg.PrivacyStatementURL, cfg.SubjectAttribute = "https://login.example.test/privacy", "urn:oasis:names:tc:SAML:attribute:pairwise-id"
 	doc, err := connect(t, cfg).Metadata()
 	if err != nil {
 		t.Fatal(err)
@@ -180,10 +181,17 @@ func TestMetadata(t *testing.T) {
 	peer.ValidateXSD(t, doc)
 	peer.VerifyXMLSec1(t, doc, k.spSigning.certPEM)
 	for _, want := range []string{
-		`entityID="` + ourID + `"`, `Location="` + ourACS + `"`, `AuthnRequestsSigned="true"`, `WantAssertionsSigned="true"`, "mailto:sso@example.test", string(identity.FormatPersistent),
+		`entityID="` + ourID + `"`, `Location="` + ourACS + `"`, `AuthnRequestsSigned="true"`, `WantAssertionsSigned="true"`, "mailto:sso@example.test",
+		`<mdui:PrivacyStatementURL xml:lang="en">https://login.example.test/privacy</mdui:PrivacyStatementURL>`, `Name="urn:oasis:names:tc:SAML:profiles:subject-id:req"`, `>pairwise-id</saml:AttributeValue>`, string(identity.FormatPersistent),
 	} {
 		if !strings.Contains(string(doc), want) {
 			t.Errorf("no %s in %s", want, doc)
+		}
+	}
+	for _, by := range []identity.Name{"", "mail", "urn:oasis:names:tc:SAML:attribute:other"} {
+		cfg.SubjectAttribute = by
+		if doc, err = connect(t, cfg).Metadata(); err != nil || strings.Contains(string(doc), "subject-id:req") {
+			t.Errorf("people are known by %q: %v, %s", by, err, doc)
 		}
 	}
 	if strings.Contains(string(doc), string(identity.FormatTransient)) {

@@ -66,6 +66,7 @@ type MetadataConfig struct {
 	ContactEmail string   `yaml:"contact_email"`
 	ErrorURL     string   `yaml:"error_url"`
 	Logo         string   `yaml:"logo"` // https or data URI
+	PrivacyURL   string   `yaml:"privacy_url"`
 }
 
 // LogoutConfig is about single logout.

@@ -75,6 +75,9 @@ func (d *decoder) checkServer(c *Config) {
 	if u := c.IDP.Metadata.ErrorURL; u != "" && !strings.HasPrefix(u, "https://") {
 		d.faultAt("idp.metadata.error_url", "want an https URL, got %q", u)
 	}
+	if u := c.IDP.Metadata.PrivacyURL; u != "" && !strings.HasPrefix(u, "https://") {
+		d.faultAt("idp.metadata.privacy_url", "want an https URL, got %q", u)
+	}
 	if u := c.IDP.Metadata.Logo; u != "" && !strings.HasPrefix(u, "https://") && !strings.HasPrefix(u, "data:image/") {
 		d.faultAt("idp.metadata.logo", "want an https URL or a data URI of an image, got %q", u)
 	}

@@ -179,6 +179,7 @@ func (h *house) buildBroker(sh *shared) (*broker.Broker, error) {
 			AllowSHA1:              c.allowsSHA1(),
 			AllowCBC:               slices.Contains(c.config.Require.WeakAlgorithms, "aes-cbc"),
 			ContactEmail:           cfg.IDP.Metadata.ContactEmail,
+			PrivacyStatementURL:    cfg.IDP.Metadata.PrivacyURL,
 			Artifact:               c.config.Artifact,
 			Scopes:                 c.config.Scopes.rule(),
 			SubjectAttribute:       c.LinkBy,
@@ -251,7 +252,7 @@ func (h *house) buildIDP(sh *shared, site *web.Web, parties *directory) (*idp.Pr
 	snap, cfg := h.snapshot, h.snapshot.Config
 	settings := idp.MetadataSettings{
 		ValidFor: time.Duration(cfg.IDP.Metadata.ValidFor), DisplayName: cfg.IDP.DisplayName,
-		ErrorURL: cfg.IDP.Metadata.ErrorURL, Logo: cfg.IDP.Metadata.Logo,
+		ErrorURL: cfg.IDP.Metadata.ErrorURL, Logo: cfg.IDP.Metadata.Logo, PrivacyStatementURL: cfg.IDP.Metadata.PrivacyURL,
 	}
 	if cfg.IDP.Scope != "" {
 		settings.Scopes = []string{strings.ToLower(cfg.IDP.Scope)}
