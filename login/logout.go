@@ -22,7 +22,7 @@ func (a *Authenticator) showLogout(w http.ResponseWriter, r *http.Request) error
 
 // confirmLogout shows the form that signs out, or that there is nobody to.
 func (a *Authenticator) confirmLogout(w http.ResponseWriter, r *http.Request, status int) error {
-	l, err := a.session(r)
+	l, err := a.find(r, a.kept)
 	if err != nil {
 		return err
 	}

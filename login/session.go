@@ -29,6 +29,16 @@ type live struct {
 // read with it each time, so that whoever was disabled, on any node or by the
 // command line, has no session from that moment on.
 func (a *Authenticator) sessionIn(ctx context.Context, tx *store.Tx, token string, now time.Time) (*live, error) {
+	l, err := a.kept(ctx, tx, token, now)
+	if err != nil || l == nil || a.barred(l.record) != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// kept is sessionIn for whoever it is of: one that does not count now, since the person
+// or their organization is disabled, counts again when they are not, unless it is ended.
+func (a *Authenticator) kept(ctx context.Context, tx *store.Tx, token string, now time.Time) (*live, error) {
 	if token == "" {
 		return nil, nil
 	}
@@ -50,9 +60,6 @@ func (a *Authenticator) sessionIn(ctx context.Context, tx *store.Tx, token strin
 		}
 		return nil, fmt.Errorf("reading the session's record: %w", err)
 	}
-	if a.barred(rec) != nil {
-		return nil, nil
-	}
 	return &live{session: s, record: rec}, nil
 }
 
@@ -73,6 +80,11 @@ func (a *Authenticator) idle(ctx context.Context, tx *store.Tx, s identity.Sessi
 
 // session is sessionIn in a View of its own, for the browser of r.
 func (a *Authenticator) session(r *http.Request) (*live, error) {
+	return a.find(r, a.sessionIn)
+}
+
+// find is session by another rule of what counts.
+func (a *Authenticator) find(r *http.Request, in func(context.Context, *store.Tx, string, time.Time) (*live, error)) (*live, error) {
 	token, ok := a.cfg.Web.Cookie(r, sessionCookie)
 	if !ok {
 		return nil, nil
@@ -81,7 +93,7 @@ func (a *Authenticator) session(r *http.Request) (*live, error) {
 	ctx, now := r.Context(), a.now()
 	err := a.cfg.Store.View(ctx, func(tx *store.Tx) error {
 		var err error
-		l, err = a.sessionIn(ctx, tx, token, now)
+		l, err = in(ctx, tx, token, now)
 		return err
 	})
 	return l, err
